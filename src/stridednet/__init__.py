@@ -1,0 +1,43 @@
+"""Train a small convolutional image classifier from a folder of pictures on an ordinary CPU.
+
+Importing this package is cheap: each public name is loaded when it is first used. It also chooses PyTorch as the Keras
+backend, unless ``KERAS_BACKEND`` is already set, so import it before ``keras``.
+"""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+if TYPE_CHECKING:
+    from stridednet.data.augment import Augmentation
+    from stridednet.data.scan import scan
+    from stridednet.errors import StridedNetError
+    from stridednet.models.strided import StridedNet
+    from stridednet.pipeline import resume, train
+    from stridednet.recipe import Recipe
+
+__version__ = "0.1.0"
+
+_HOME_OF_NAME = {
+    "Augmentation": "stridednet.data.augment",
+    "Recipe": "stridednet.recipe",
+    "StridedNet": "stridednet.models.strided",
+    "StridedNetError": "stridednet.errors",
+    "resume": "stridednet.pipeline",
+    "scan": "stridednet.data.scan",
+    "train": "stridednet.pipeline",
+}
+
+__all__ = ["Augmentation", "Recipe", "StridedNet", "StridedNetError", "resume", "scan", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF_NAME:
+        raise AttributeError(f"module 'stridednet' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF_NAME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

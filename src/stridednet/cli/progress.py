@@ -1,0 +1,114 @@
+"""A training on the screen: one bar where there is a terminal, one line an epoch elsewhere."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from stridednet.training.executor import Scores
+from stridednet.training.history import EpochRow
+from stridednet.training.observer import Observer, Plan
+
+
+@contextmanager
+def console_observer(*, quiet: bool) -> Iterator[Observer]:
+    """Give the observer that fits the screen.
+
+    Args:
+        quiet: Keep standard output free for machine-readable results, and talk on standard error.
+    """
+    console = Console(stderr=quiet, highlight=False)
+    yield _BarObserver(console) if console.is_terminal else _LineObserver(console)
+
+
+class _LineObserver(Observer):
+    """Prints lines that a log file can hold: never wrapped, no control characters."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._epochs = 0
+
+    def on_message(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def on_start(self, plan: Plan) -> None:
+        self._epochs = plan.epochs
+
+    def on_epoch(self, row: EpochRow) -> None:
+        self.on_message(
+            f"{_epoch(row.epoch, self._epochs)}  {_scores(row.loss, row.accuracy)}  "
+            f"{_scores(row.val_loss, row.val_accuracy, 'val_')}  {row.images:,} images  "
+            f"{row.seconds:.1f} s  {row.images / row.seconds:,.0f} images/s"
+        )
+
+
+class _Bar(Progress):
+    """One bar, and below it the scores."""
+
+    scores = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield Text(self.scores, style="dim")
+
+
+class _BarObserver(Observer):
+    """Shows one bar for the whole run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = _Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            expand=True,
+        )
+
+    def on_message(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def on_start(self, plan: Plan) -> None:
+        self._plan = plan
+        self._val = _scores(plan.finished[-1].val_loss, plan.finished[-1].val_accuracy, "val_") if plan.finished else ""
+        self._speed = 0.0
+        self._last_step: float | None = None
+        self._task = self._bar.add_task(
+            "starting", total=plan.epochs * plan.steps, completed=len(plan.finished) * plan.steps, speed=""
+        )
+        self._bar.start()
+
+    def on_step(self, epoch: int, step: int, scores: Scores) -> None:
+        now = time.perf_counter()
+        if self._last_step is not None:
+            speed = self._plan.images_per_step / (now - self._last_step)
+            self._speed = 0.9 * self._speed + 0.1 * speed if self._speed else speed
+        self._last_step = now
+        self._bar.scores = f"{_scores(*scores)}  {self._val}"
+        self._bar.update(
+            self._task,
+            completed=(epoch - 1) * self._plan.steps + step,
+            description=f"{_epoch(epoch, self._plan.epochs)}  step {step:>3}/{self._plan.steps}",
+            speed=f"{self._speed:,.0f} images/s",
+        )
+
+    def on_epoch(self, row: EpochRow) -> None:
+        self._val = _scores(row.val_loss, row.val_accuracy, "val_")
+        self._bar.scores = f"{_scores(row.loss, row.accuracy)}  {self._val}"
+        self._last_step = None  # the next step's time would include the validation
+
+    def on_end(self) -> None:
+        self._bar.stop()
+
+
+def _epoch(number: int, of: int) -> str:
+    return f"epoch {number:>{len(str(of))}}/{of}"
+
+
+def _scores(loss: float, accuracy: float, prefix: str = "") -> str:
+    return f"{prefix}loss {loss:.4f}  {prefix}accuracy {accuracy:.4f}"

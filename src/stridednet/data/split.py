@@ -1,0 +1,84 @@
+"""A manifest -> disjoint subsets: those that the data set brings, or a stratified, seeded split."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stridednet.data.scan import Manifest, printable
+from stridednet.errors import DataError
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which of the manifest's pictures are in which subset; each array holds row numbers, ``(n,)``.
+
+    ``curve`` is what the per-epoch validation is measured on, ``report`` what the final report is measured on, each by
+    the name of its subset. Where there is no val subset, the curve is measured on test, as in the tutorial: it is drawn
+    and labelled, and chooses nothing.
+    """
+
+    train: Rows
+    val: Rows
+    test: Rows
+
+    @property
+    def curve(self) -> str:
+        """The subset of the per-epoch validation."""
+        return "val" if len(self.val) else "test"
+
+    @property
+    def report(self) -> str:
+        """The subset of the final report."""
+        return "test" if len(self.test) else "val"
+
+    def rows(self, subset: str) -> Rows:
+        """Return the rows of a subset by its name."""
+        return {"train": self.train, "val": self.val, "test": self.test}[subset]
+
+    def subset_of(self) -> dict[int, str]:
+        """Return the subset of each row."""
+        return {int(row): subset for subset in ("train", "val", "test") for row in self.rows(subset)}
+
+
+def split(manifest: Manifest, test_size: float, seed: int) -> Split:
+    """Divide the pictures of a manifest.
+
+    The data set's own subsets are kept. Where it brings none, or only training images, a test subset is drawn from
+    them, stratified by class: ``train_test_split(test_size, stratify=labels, random_state=seed)`` of scikit-learn.
+
+    Raises:
+        DataError: A class has too few images for each subset to get one.
+    """
+    subsets = np.array([picture.subset or "train" for picture in manifest.pictures])
+    train, val, test = (np.flatnonzero(subsets == name) for name in ("train", "val", "test"))
+    labels = np.array([picture.label for picture in manifest.pictures], dtype=object)
+    if len(val) or len(test):
+        _require(manifest, labels[train], 1)
+        return Split(train, val, test)
+
+    _require(manifest, labels[train], 2)
+    from sklearn.model_selection import train_test_split
+
+    try:
+        train, test = train_test_split(train, test_size=test_size, stratify=labels[train], random_state=seed)
+    except ValueError as error:  # fewer images in one of the subsets than there are classes
+        raise DataError(
+            f"{manifest.root}: {len(labels)} images of {len(manifest.labels)} classes are too few for a test_size of "
+            f"{test_size}: {error}"
+        ) from None
+    _require(manifest, labels[train], 1)
+    return Split(train, val, test)
+
+
+def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:
+    count = Counter(labels.tolist())
+    for label in manifest.labels:
+        if count[label] < least:
+            raise DataError(
+                f"class '{printable(label)}' in {manifest.root} has too few usable images to split: {count[label]}, "
+                f"and it takes {least} or more; add some, or choose --labels"
+            )

@@ -1,0 +1,1 @@
+"""Predictions become numbers, figures and a report."""

@@ -1,0 +1,52 @@
+"""Everything that is known of a finished training -> ``report.json``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stridednet.data.prepare import TrainingData
+from stridednet.data.scan import printable
+from stridednet.evaluation.classification import Classification
+from stridednet.machine import device, versions
+from stridednet.recipe import Recipe
+from stridednet.training.history import EpochRow
+
+
+def build_report(
+    recipe: Recipe,
+    data: TrainingData,
+    parameters: int,
+    history: Sequence[EpochRow],
+    classification: Classification,
+) -> dict[str, Any]:
+    """Collect every number of a run, with the versions, the device and the hash of the data that it holds for."""
+    manifest = data.manifest
+    seconds = sum(row.seconds for row in history)
+    images = sum(row.images for row in history)
+    return {
+        "dataset": recipe.data.dataset,
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "model": {"name": recipe.model.name, "parameters": parameters},
+        "labels": [printable(label) for label in data.labels],
+        "data": {
+            "hash": data.hash,
+            "images": {name: len(data.split.rows(name)) for name in ("train", "val", "test")},
+            "split": "own" if manifest.has_subsets else "stratified",
+            "problems": [
+                {"path": manifest.relative(problem.path), "reason": problem.reason} for problem in manifest.problems
+            ],
+            "duplicates": [{"across": item.across, "paths": list(item.paths)} for item in data.duplicates],
+        },
+        "curve_on": data.split.curve,
+        "report_on": data.split.report,
+        "report": classification.numbers,
+        "training": {
+            "epochs": len(history),
+            "images": images,
+            "seconds": round(seconds, 3),
+            "val_seconds": round(sum(row.val_seconds for row in history), 3),
+            "images_per_second": round(images / seconds, 1),
+        },
+        "device": device(),
+        "versions": versions(),
+    }

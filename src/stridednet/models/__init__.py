@@ -1,0 +1,1 @@
+"""A name and its settings become a Keras model."""

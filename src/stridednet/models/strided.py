@@ -1,0 +1,156 @@
+"""StridedNet: strided convolutions instead of pooling, 7x7 only in the first layer, He-normal initialisation."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+from stridednet.errors import ModelError
+
+
+class StridedNet:
+    """The tutorial's network; every further argument of `build` varies one of its choices."""
+
+    @staticmethod
+    def build(
+        width: int,
+        height: int,
+        depth: int,
+        classes: int,
+        reg: Any,
+        init: Any = "he_normal",
+        *,
+        stem_filters: int = 16,
+        stem_kernel: int | tuple[int, int] = 7,
+        stem_padding: Literal["same", "valid"] = "valid",
+        filters: Sequence[int] = (32, 64, 128),
+        kernel_size: int | tuple[int, int] = 3,
+        downsample: Literal["strides", "max_pool"] = "strides",
+        padding: Literal["same", "valid"] = "same",
+        dilation_rate: int | tuple[int, int] = 1,
+        groups: int = 1,
+        activation: str = "relu",
+        use_bias: bool = True,
+        bias_initializer: Any = "zeros",
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.25,
+        dense_units: int = 512,
+        dense_dropout: float = 0.5,
+        rescaling: bool = False,
+    ) -> keras.Model:
+        """Build the model, not compiled, in the data format of the Keras configuration.
+
+        A stem (one strided convolution, nothing behind it); one stage per entry of ``filters`` (two convolutions, the
+        second strided, each followed by activation and batch normalisation, then dropout); a dense layer; softmax.
+
+        Args:
+            width: Of the images, in pixels.
+            height: Of the images, in pixels.
+            depth: Channels of the images.
+            classes: How many there are to tell apart.
+            reg: Kernel regularizer of every convolution, as Keras takes it.
+            init: Kernel initializer of every convolution and of the dense layer before the last.
+            stem_filters: Filters of the first convolution.
+            stem_kernel: Kernel size of the first convolution.
+            stem_padding: Padding of the first convolution.
+            filters: Filters of each stage's two convolutions.
+            kernel_size: Kernel size of the stages' convolutions.
+            downsample: How the stem and each stage halve their output: ``strides``, or ``max_pool`` for the twin in
+                which each strided convolution is an unstrided one with 2x2 max pooling behind it. Output sizes and
+                parameters are the same (the comparison of Springenberg et al. 2014, arXiv:1412.6806).
+            padding: Padding of the stages' convolutions.
+            dilation_rate: Dilation of each stage's first convolution; Keras allows none together with strides.
+            groups: Groups of the stages' convolutions; must divide ``stem_filters`` and each of ``filters``.
+            activation: Behind each stage's convolution and the dense layer.
+            use_bias: Whether convolutions have a bias.
+            bias_initializer: Of every convolution.
+            bias_regularizer: Of every convolution.
+            activity_regularizer: Of every convolution.
+            kernel_constraint: Of every convolution.
+            bias_constraint: Of every convolution.
+            dropout: Rate at the end of each stage.
+            dense_units: Width of the dense layer before the last.
+            dense_dropout: Rate behind that dense layer.
+            rescaling: Put ``Rescaling(1 / 255)`` in front, so that the model takes pixels in 0 to 255.
+
+        Input shape:
+            ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` if channels come first.
+
+        Output shape:
+            ``(batch, classes)``, probabilities.
+
+        Raises:
+            ModelError: ``groups`` does not divide the filters, or the image is too small for this many layers.
+        """
+        channels_last = keras.config.image_data_format() == "channels_last"
+        channel_axis = -1 if channels_last else 1
+        shared = {
+            "use_bias": use_bias,
+            "kernel_initializer": init,
+            "bias_initializer": bias_initializer,
+            "kernel_regularizer": reg,
+            "bias_regularizer": bias_regularizer,
+            "activity_regularizer": activity_regularizer,
+            "kernel_constraint": kernel_constraint,
+            "bias_constraint": bias_constraint,
+        }
+        _check_groups(groups, stem_filters, filters)
+
+        def halving_conv(x: Any, count: int, kernel: Any, pad: str, name: str, **more: Any) -> Any:
+            strides = 2 if downsample == "strides" else 1
+            return layers.Conv2D(count, kernel, strides=strides, padding=pad, name=name, **more, **shared)(x)
+
+        def halved(x: Any, name: str) -> Any:
+            return x if downsample == "strides" else layers.MaxPooling2D(2, padding="same", name=name)(x)
+
+        def activated(x: Any, name: str) -> Any:
+            x = layers.Activation(activation, name=f"{name}_activation")(x)
+            return layers.BatchNormalization(axis=channel_axis, name=f"{name}_norm")(x)
+
+        try:
+            inputs = layers.Input((height, width, depth) if channels_last else (depth, height, width), name="image")
+            x = layers.Rescaling(1 / 255, name="rescaling")(inputs) if rescaling else inputs
+            x = halved(halving_conv(x, stem_filters, stem_kernel, stem_padding, "stem"), "stem_pool")
+            for stage, count in enumerate(filters, start=1):
+                first, second = f"stage{stage}_conv1", f"stage{stage}_conv2"
+                x = layers.Conv2D(
+                    count,
+                    kernel_size,
+                    padding=padding,
+                    dilation_rate=dilation_rate,
+                    groups=groups,
+                    name=first,
+                    **shared,
+                )(x)
+                x = activated(x, first)
+                x = activated(halving_conv(x, count, kernel_size, padding, second, groups=groups), second)
+                x = halved(x, f"stage{stage}_pool")
+                x = layers.Dropout(dropout, name=f"stage{stage}_dropout")(x)
+        except ValueError as error:
+            raise ModelError(
+                f"StridedNet cannot be built for images of {width}x{height} pixels: {_first_line(error)}; "
+                "take larger images, smaller kernels or fewer stages"
+            ) from error
+        x = layers.Flatten(name="flatten")(x)
+        x = layers.Dense(dense_units, kernel_initializer=init, name="dense")(x)
+        x = activated(x, "dense")
+        x = layers.Dropout(dense_dropout, name="dense_dropout")(x)
+        outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
+        return keras.Model(inputs, outputs, name="stridednet")
+
+
+def _check_groups(groups: int, stem_filters: int, filters: Sequence[int]) -> None:
+    for count in (stem_filters, *filters):
+        if count % groups:
+            raise ModelError(
+                f"groups must divide the filters of the stem and of each stage: {groups} does not divide {count}. "
+                f"Received: groups={groups}, stem_filters={stem_filters}, filters={tuple(filters)}"
+            )
+
+
+def _first_line(error: ValueError) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "a layer has no output")

@@ -1,0 +1,37 @@
+"""Regularizers and constraints as a recipe writes them -> Keras objects."""
+
+import keras
+
+from stridednet.recipe import CONSTRAINTS, REGULARIZERS, parse_term
+
+
+def regularizer(text: str) -> keras.regularizers.Regularizer | None:
+    """Return the regularizer that ``none``, ``l1(x)``, ``l2(x)`` or ``l1_l2(x, y)`` stands for.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    term = parse_term(text, REGULARIZERS)
+    return None if term.name == "none" else getattr(keras.regularizers, term.name)(*term.numbers)
+
+
+def constraint(text: str) -> keras.constraints.Constraint | None:
+    """Return the constraint that ``none``, ``max_norm(x)``, ``min_max_norm(x, y)``, ``non_neg`` or ``unit_norm`` means.
+
+    Norms are taken over all that goes into one filter: axes 0, 1 and 2 of a kernel.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    term = parse_term(text, CONSTRAINTS)
+    match term.name:
+        case "max_norm":
+            return keras.constraints.MaxNorm(term.numbers[0], axis=[0, 1, 2])
+        case "min_max_norm":
+            return keras.constraints.MinMaxNorm(term.numbers[0], term.numbers[1], axis=[0, 1, 2])
+        case "non_neg":
+            return keras.constraints.NonNeg()
+        case "unit_norm":
+            return keras.constraints.UnitNorm(axis=[0, 1, 2])
+        case _:
+            return None

@@ -1,0 +1,228 @@
+"""train(): the only place where the parts meet."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import torch
+
+from stridednet.data.augment import Augmentation
+from stridednet.data.batches import BatchStream
+from stridednet.data.prepare import TrainingData, prepare
+from stridednet.data.scan import printable
+from stridednet.data.sources import SOURCES
+from stridednet.errors import InputError, RunError, StorageError
+from stridednet.evaluation.classification import Classification, classify
+from stridednet.evaluation.figures import check_figure, plot_history
+from stridednet.evaluation.report import build_report
+from stridednet.machine import usable_cores
+from stridednet.models.catalogue import build_model
+from stridednet.recipe import DEFAULT_RECIPE, Recipe, hints_that_hold, load_recipe
+from stridednet.run import Checkpoint, Run, check_free, written_whole
+from stridednet.training.executor import KerasExecutor
+from stridednet.training.history import History
+from stridednet.training.loop import train_epochs
+from stridednet.training.observer import Observer, Plan
+from stridednet.training.optimizer import build_optimizer
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished training: its run directory, history and classification report."""
+
+    run: Run
+    history: History
+    classification: Classification
+    report: Mapping[str, Any]
+
+
+def train(
+    dataset: str | os.PathLike[str] | None = None,
+    recipe: str | os.PathLike[str] = DEFAULT_RECIPE,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    plot: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
+) -> Result:
+    """Train a classifier on a data set, and write a run directory.
+
+    Args:
+        dataset: A folder of class folders, an archive of one, or a name; None for the recipe's, which is `digits`.
+        recipe: The name of a recipe, or a TOML file.
+        settings: Settings by dotted key that change the recipe: ``{"epochs": 5, "model.stem_kernel": 3}``.
+        out: The run directory; None for a new one below ``runs/train``.
+        plot: Where the figure goes, besides the run directory.
+        observer: Told what happens.
+
+    Raises:
+        InputError: An argument, a setting or the data set is wrong; nothing was written.
+        StorageError: The disk is full; `resume` goes on when there is room.
+    """
+    _require_torch()
+    observer = observer or Observer()
+    chosen_recipe, chosen = load_recipe(recipe)
+    overrides = dict(settings or {})
+    if dataset is not None:
+        overrides["data.dataset"] = os.fspath(dataset)
+    merged = chosen_recipe.replace(overrides)
+    merged = _with_hints(merged, chosen | overrides.keys(), observer)
+    if merged.data.dataset not in SOURCES:  # so that recipe.toml says the same from any folder
+        merged = merged.replace({"data.dataset": str(Path(merged.data.dataset).expanduser().resolve())})
+    if out is not None:
+        check_free(Path(out))
+    _check_plot(plot)
+    data = prepare(merged.data, merged.image_size, observer.on_message)
+    executor = _prepare_executor(merged, len(data.labels))
+    run = Run.create(merged, None if out is None else Path(out))
+    _write_data(run, data)
+    return _train(run, merged, data, executor, [], plot, observer)
+
+
+def resume(
+    folder: str | os.PathLike[str], *, plot: str | os.PathLike[str] | None = None, observer: Observer | None = None
+) -> Result:
+    """Go on with a run after its last finished epoch; the result is that of a run that was never interrupted.
+
+    Args:
+        folder: The run directory.
+        plot: Where the figure goes, besides the run directory.
+        observer: Told what happens.
+
+    Raises:
+        RunError: There is no unfinished run, or the data set has changed since.
+    """
+    _require_torch()
+    observer = observer or Observer()
+    run = Run.unfinished(Path(folder))
+    recipe = run.recipe()
+    _check_plot(plot)
+    data = prepare(recipe.data, recipe.image_size, observer.on_message)
+    executor = _prepare_executor(recipe, len(data.labels))
+    checkpoint = run.load_checkpoint()
+    history: History = []
+    if checkpoint is not None:
+        if checkpoint.data_hash != data.hash:
+            raise RunError(
+                f"the data set {recipe.data.dataset} has changed since the run {folder} began; start a new one"
+            )
+        executor.restore(checkpoint.state)
+        history = checkpoint.history
+    _write_data(run, data)
+    return _train(run, recipe, data, executor, history, plot, observer)
+
+
+def _require_torch() -> None:
+    if keras.backend.backend() != "torch":
+        raise InputError(
+            f"training runs on the PyTorch backend, but Keras uses {keras.backend.backend()}; "
+            "unset KERAS_BACKEND, or import stridednet before keras"
+        )
+    torch.set_num_threads(usable_cores())
+    cv2.setNumThreads(1)  # pictures are worked on side by side already, and beside the network
+
+
+def _check_plot(plot: str | os.PathLike[str] | None) -> None:
+    if plot is not None:
+        check_figure(Path(plot))
+
+
+def _with_hints(recipe: Recipe, chosen: frozenset[str], observer: Observer) -> Recipe:
+    source = SOURCES.get(recipe.data.dataset)
+    hints = hints_that_hold(source.hints, chosen) if source else {}
+    if hints:
+        said = ", ".join(f"{key}={str(value).lower()}" for key, value in hints.items())
+        observer.on_message(f"{recipe.data.dataset} suggests {said}")
+    return recipe.replace(hints)
+
+
+def _prepare_executor(recipe: Recipe, classes: int) -> KerasExecutor:
+    keras.utils.set_random_seed(recipe.seed)
+    model = build_model(recipe.model, recipe.image_size, classes)
+    return KerasExecutor(model, build_optimizer(recipe.optimizer, recipe.epochs))
+
+
+def _write_data(run: Run, data: TrainingData) -> None:
+    manifest, subset_of = data.pictures.manifest, data.split.subset_of()
+    run.write_text("labels.txt", "".join(f"{printable(label)}\n" for label in data.labels))
+    rows = enumerate(manifest.pictures)
+    run.write_csv(
+        "split.csv",
+        ("path", "label", "subset"),
+        ((manifest.relative(picture.path), printable(picture.label), subset_of[row]) for row, picture in rows),
+    )
+    if manifest.problems:
+        run.write_csv(
+            "problems.csv",
+            ("path", "reason"),
+            ((manifest.relative(problem.path), problem.reason) for problem in manifest.problems),
+        )
+
+
+def _train(
+    run: Run,
+    recipe: Recipe,
+    data: TrainingData,
+    executor: KerasExecutor,
+    history: History,
+    plot: str | os.PathLike[str] | None,
+    observer: Observer,
+) -> Result:
+    rows = data.split.train
+    stream = BatchStream(
+        data.pictures.images,
+        data.pictures.stored[rows],
+        data.targets[rows],
+        recipe.batch_size,
+        Augmentation(**recipe.augmentation.model_dump()),
+        recipe.seed,
+    )
+    epochs = range(len(history) + 1, recipe.epochs + 1)
+    curve = data.batches(data.split.curve)
+    try:
+        observer.on_start(Plan(recipe.epochs, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
+        try:
+            for row in train_epochs(executor, stream, lambda: curve, epochs, recipe.seed, observer):
+                history.append(row)
+                run.save_epoch(Checkpoint(executor.state(), history, data.hash))
+                observer.on_epoch(row)
+        finally:
+            observer.on_end()
+        return _finish(run, recipe, data, executor, history, plot)
+    except (KeyboardInterrupt, StorageError):
+        observer.on_message(f"{len(history)} epochs are saved; go on with: stridednet train --resume {run.folder}")
+        raise
+
+
+def _finish(
+    run: Run,
+    recipe: Recipe,
+    data: TrainingData,
+    executor: KerasExecutor,
+    history: History,
+    plot: str | os.PathLike[str] | None,
+) -> Result:
+    probabilities = executor.predict(data.batches(data.split.report))
+    truth = data.targets[data.split.rows(data.split.report)]
+    classification = classify(probabilities, truth, [printable(label) for label in data.labels])
+    _save_model(run, executor.model)
+    for path in (run.folder / "plot.png", *([Path(plot)] if plot is not None else [])):
+        with written_whole(path) as beside:
+            plot_history(history, data.split.curve, beside)
+    run.write_history(history)
+    run.write_text("report.txt", classification.text)
+    report = build_report(recipe, data, executor.model.count_params(), history, classification)
+    run.write_json("report.json", report)  # the last file: a run that has it is finished
+    return Result(run, history, classification, report)
+
+
+def _save_model(run: Run, model: keras.Model) -> None:
+    # A copy that was never compiled: without the optimizer's moments, the file is a third of the size.
+    plain = keras.models.clone_model(model)
+    plain.set_weights(model.get_weights())
+    with written_whole(run.folder / "model.keras") as beside:
+        plain.save(beside)

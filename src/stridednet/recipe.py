@@ -1,0 +1,291 @@
+"""A recipe: every setting of a training as one frozen, validated object. TOML in, overrides, TOML out."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from stridednet.errors import RecipeError
+
+DEFAULT_RECIPE = "tutorial"
+
+Initializer = Literal[
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+ActivationName = Literal[
+    "elu", "gelu", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh"
+]
+
+REGULARIZERS = ("none", "l1(x)", "l2(x)", "l1_l2(x, y)")
+CONSTRAINTS = ("none", "max_norm(x)", "min_max_norm(x, y)", "non_neg", "unit_norm")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A name with numbers, as a recipe writes regularizers and constraints: ``l2(0.0005)``, ``none``."""
+
+    name: str
+    numbers: tuple[float, ...]
+
+
+def parse_term(text: str, forms: Iterable[str]) -> Term:
+    """Read ``name`` or ``name(number, ...)``.
+
+    Args:
+        text: What the recipe says.
+        forms: The allowed forms, such as ``l1_l2(x, y)``.
+
+    Raises:
+        ValueError: The text has none of the forms.
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    for form in forms:
+        name, _, letters = form.partition("(")
+        if match is None or match[1] != name:
+            continue
+        try:
+            numbers = tuple(float(part) for part in match[2].split(",")) if match[2] else ()
+        except ValueError:
+            break
+        if len(numbers) == (letters.count(",") + 1 if letters else 0):
+            return Term(name, numbers)
+    raise ValueError(f"should be one of {', '.join(forms)}, with numbers for letters")
+
+
+def _checked_regularizer(text: str) -> str:
+    parse_term(text, REGULARIZERS)
+    return text
+
+
+def _checked_constraint(text: str) -> str:
+    parse_term(text, CONSTRAINTS)
+    return text
+
+
+Regularizer = Annotated[str, AfterValidator(_checked_regularizer)]
+Constraint = Annotated[str, AfterValidator(_checked_constraint)]
+PositiveInt = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Padding = Literal["same", "valid"]
+
+
+class _Settings(BaseModel):
+    # Strict, so that `true` is no number and "5" no integer: a recipe means what it says.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataSettings(_Settings):
+    """Which pictures, and how they are divided."""
+
+    dataset: str = "digits"
+    labels: Annotated[tuple[str, ...], Field(strict=False)] = ()  # empty: all of them
+    strict: bool = False  # a file that cannot be used is an error
+    test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+
+
+class ModelSettings(_Settings):
+    """The architecture and the arguments of its builder; the defaults are the tutorial's."""
+
+    name: str = "stridednet"
+    stem_filters: PositiveInt = 16
+    stem_kernel: PositiveInt = 7
+    stem_padding: Padding = "valid"
+    filters: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (32, 64, 128)
+    kernel_size: PositiveInt = 3
+    downsample: Literal["strides", "max_pool"] = "strides"
+    padding: Padding = "same"
+    dilation_rate: PositiveInt = 1
+    groups: PositiveInt = 1
+    activation: ActivationName = "relu"
+    use_bias: bool = True
+    kernel_initializer: Initializer = "he_normal"
+    bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Regularizer = "l2(0.0005)"
+    bias_regularizer: Regularizer = "none"
+    activity_regularizer: Regularizer = "none"
+    kernel_constraint: Constraint = "none"
+    bias_constraint: Constraint = "none"
+    dropout: Rate = 0.25
+    dense_units: PositiveInt = 512
+    dense_dropout: Rate = 0.5
+
+
+class AugmentationSettings(_Settings):
+    """Ranges of the random warp of training images, under the names of the old ``ImageDataGenerator``."""
+
+    rotation_range: Annotated[float, Field(ge=0, le=180)] = 20.0
+    width_shift_range: Annotated[float, Field(ge=0, le=1)] = 0.2
+    height_shift_range: Annotated[float, Field(ge=0, le=1)] = 0.2
+    shear_range: Annotated[float, Field(ge=0, lt=90)] = 0.15
+    zoom_range: Rate = 0.15
+    horizontal_flip: bool = True
+
+
+class OptimizerSettings(_Settings):
+    """The optimizer and its learning-rate schedule."""
+
+    name: Literal["adam"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    decay: Annotated[float, Field(ge=0)] = 1e-4
+
+
+class Recipe(_Settings):
+    """Every setting of a training. Its defaults are the `tutorial` recipe."""
+
+    name: str = "tutorial"
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 96
+    batch_size: PositiveInt = 32
+    epochs: PositiveInt = 50
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+
+    def replace(self, settings: Mapping[str, Any]) -> Self:
+        """Return a copy in which dotted keys (``model.stem_kernel``) have new values.
+
+        Raises:
+            RecipeError: A key is unknown (the message names the nearest ones) or a value is not allowed.
+        """
+        nested = self.model_dump()
+        for key, value in settings.items():
+            _put(nested, key, value)
+        return type(self).from_settings(nested)
+
+    def to_toml(self) -> str:
+        """Return the complete recipe as TOML; reading it back gives an equal recipe."""
+        return tomli_w.dumps(self.model_dump())
+
+    @classmethod
+    def from_settings(cls, nested: Mapping[str, Any], where: str = "") -> Self:
+        """Make a recipe of tables of settings, as TOML gives them; what is not set has its default.
+
+        Args:
+            nested: Settings, and tables of settings.
+            where: Put in front of an error's message.
+
+        Raises:
+            RecipeError: A key is unknown (the message names the nearest ones) or a value is not allowed.
+        """
+        for key in _flat(nested):
+            if key not in SETTINGS:
+                raise RecipeError(where + _unknown(key))
+        try:
+            return cls.model_validate(nested)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            reason = reason[0].lower() + reason[1:]
+            raise RecipeError(f"{where}setting '{key}': {reason}. Received: {first['input']!r}") from None
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+SETTINGS: tuple[str, ...] = tuple(_flat(Recipe().model_dump()))
+
+
+def _put(nested: dict[str, Any], key: str, value: Any) -> None:
+    if key not in SETTINGS:
+        raise RecipeError(_unknown(key))
+    *tables, last = key.split(".")
+    for table in tables:
+        nested = nested[table]
+    nested[last] = value
+
+
+def _unknown(key: str) -> str:
+    last_parts = {setting: setting.rpartition(".")[2] for setting in SETTINGS}
+    near = difflib.get_close_matches(key, SETTINGS, n=3, cutoff=0.75)
+    wanted = key.rpartition(".")[2]
+    near += [
+        setting
+        for setting, last in last_parts.items()
+        if setting not in near and difflib.SequenceMatcher(None, wanted, last).ratio() > 0.8
+    ]
+    advice = f"did you mean {' or '.join(near[:3])}?" if near else f"known settings: {', '.join(SETTINGS)}"
+    return f"unknown setting '{key}'; {advice}"
+
+
+def builtin_recipes() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    folder = resources.files("stridednet") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe, frozenset[str]]:
+    """Read a recipe by name, or from a TOML file that sets some of the keys or all.
+
+    Returns:
+        The recipe, and the dotted keys that the user chose: those in a file of theirs, none for a built-in recipe. The
+        hints of a named data set give way to them.
+
+    Raises:
+        RecipeError: There is no such recipe or file, it is no TOML, or a setting in it is wrong.
+    """
+    name = os.fspath(source)
+    if name in builtin_recipes():
+        text = (resources.files("stridednet") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+        return Recipe.from_settings(tomllib.loads(text)), frozenset()
+    path = Path(source)
+    if not path.is_file():
+        raise RecipeError(f"no recipe '{name}': give a TOML file or one of {', '.join(builtin_recipes())}")
+    try:
+        nested = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no TOML file: {error}") from None
+    nested.setdefault("name", path.stem)
+    return Recipe.from_settings(nested, where=f"{path}: "), frozenset(_flat(nested))
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Read ``KEY=VALUE`` from the command line; the value is TOML, or else plain text.
+
+    >>> parse_override("model.filters=[16, 32]")
+    ('model.filters', [16, 32])
+    >>> parse_override("model.kernel_regularizer=l2(0.001)")
+    ('model.kernel_regularizer', 'l2(0.001)')
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise RecipeError(f"--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: {text!r}")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def hints_that_hold(hints: Mapping[str, Any], chosen: Iterable[str]) -> dict[str, Any]:
+    """Return the hints of a data set on which the user said nothing."""
+    said = set(chosen)
+    return {key: value for key, value in hints.items() if key not in said}

@@ -1,0 +1,188 @@
+"""The run directory: what lies in it, written whole or not at all, read back, and gone on with."""
+
+import io
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stridednet.errors import RunError, StorageError
+from stridednet.recipe import Recipe, load_recipe
+from stridednet.training.history import EpochRow, History, from_csv, to_csv
+
+RUNS = Path("runs/train")
+_HISTORY_KEY = "history.csv"
+_DATA_HASH_KEY = "data_hash"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that it takes to go on after an epoch."""
+
+    state: dict[str, NDArray[np.generic]]
+    history: History
+    data_hash: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its folder."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, recipe: Recipe, out: Path | None = None) -> "Run":
+        """Make the folder of a new run and write its recipe.
+
+        Args:
+            recipe: The complete recipe.
+            out: The folder; None for a new one below ``runs/train``, named after data set and recipe.
+
+        Raises:
+            RunError: ``out`` is taken.
+            StorageError: The folder cannot be written.
+        """
+        if out is not None:
+            check_free(out)
+        with storage_errors(out or RUNS):
+            if out is None:
+                run = cls(_new_folder(recipe))
+            else:
+                out.mkdir(parents=True, exist_ok=True)
+                run = cls(out)
+        run.write_text("recipe.toml", recipe.to_toml())
+        return run
+
+    @classmethod
+    def unfinished(cls, folder: Path) -> "Run":
+        """Open a run to go on with it.
+
+        Raises:
+            RunError: There is no run, or it is finished.
+        """
+        if not (folder / "recipe.toml").is_file():
+            raise RunError(f"no run in {folder}: it has no recipe.toml")
+        if (folder / "report.json").is_file():
+            raise RunError(f"the run {folder} is finished; its report is {folder / 'report.txt'}")
+        return cls(folder)
+
+    def recipe(self) -> Recipe:
+        """Read the recipe that the run was started with."""
+        return load_recipe(self.folder / "recipe.toml")[0]
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the run."""
+        with written_whole(self.folder / name) as beside:
+            beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON file of the run."""
+        self.write_text(name, json.dumps(content, indent=2) + "\n")
+
+    def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Write a table of texts."""
+        import csv
+
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        self.write_text(name, text.getvalue())
+
+    def save_epoch(self, checkpoint: Checkpoint) -> None:
+        """Save the checkpoint, and the history for people to read. A kill at any moment leaves the one before intact.
+
+        Raises:
+            StorageError: There is no room.
+        """
+        with written_whole(self._checkpoint) as beside, beside.open("wb") as file:
+            texts = {_HISTORY_KEY: np.array(to_csv(checkpoint.history)), _DATA_HASH_KEY: np.array(checkpoint.data_hash)}
+            np.savez(file, **checkpoint.state, **texts)  # type: ignore[arg-type]  # numpy's stub mistakes ** for a flag
+        self.write_history(checkpoint.history)
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """Read the checkpoint, or return None if no epoch was finished."""
+        if not self._checkpoint.is_file():
+            return None
+        with np.load(self._checkpoint) as arrays:
+            state = dict(arrays)
+        history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
+        return Checkpoint(state, from_csv(history), data_hash)
+
+    def write_history(self, history: Sequence[EpochRow]) -> None:
+        """Write ``history.csv``."""
+        self.write_text("history.csv", to_csv(history))
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "checkpoint" / "state.npz"
+
+
+def check_free(out: Path) -> None:
+    """Make sure that a folder can become a run.
+
+    Raises:
+        RunError: It holds something, or is no folder.
+    """
+    if out.exists() and not out.is_dir():
+        raise RunError(f"--out {out} is a file; name a folder")
+    if out.is_dir() and any(out.iterdir()):
+        raise RunError(f"--out {out} is not empty; name a new folder, or go on with --resume {out}")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a path beside the wanted one, which takes its place when the block ends well.
+
+    Raises:
+        StorageError: It cannot be written; what was there before is untouched.
+    """
+    beside: Path | None = None
+    try:
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+            os.close(handle)
+            beside = Path(name)
+            yield beside
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            beside.chmod(0o644)
+            beside.replace(path)
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into a `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _new_folder(recipe: Recipe) -> Path:
+    name = f"{dataset_name(recipe.data.dataset)}-{recipe.name}"
+    for number in itertools.count(1):
+        folder = RUNS / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise AssertionError
+
+
+def dataset_name(dataset: str) -> str:
+    """Return the last part of a data set's path, without the suffix of an archive."""
+    return Path(dataset).resolve().name.partition(".")[0] or "pictures"

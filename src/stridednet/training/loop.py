@@ -1,0 +1,71 @@
+"""The one training loop."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+
+import numpy as np
+
+from stridednet.data.batches import Batch, BatchStream
+from stridednet.errors import TrainingError
+from stridednet.training.executor import Executor, RunningScores
+from stridednet.training.history import EpochRow
+from stridednet.training.observer import Observer
+
+
+def train_epochs(
+    executor: Executor,
+    stream: BatchStream,
+    validation: Callable[[], Iterable[Batch]],
+    epochs: range,
+    seed: int,
+    observer: Observer,
+) -> Iterator[EpochRow]:
+    """Train epoch by epoch, and yield each one's row when it is over.
+
+    What is random in an epoch depends on the seed and the epoch's number alone, so that the caller can stop after any
+    epoch, keep the executor's state, and go on in another process as if nothing had happened.
+
+    Args:
+        executor: Runs the model.
+        stream: Training batches; every epoch has the same number of steps.
+        validation: Gives the batches to validate on.
+        epochs: The numbers of the epochs to train, the very first being 1.
+        seed: Of the whole training.
+        observer: Told of every step.
+
+    Raises:
+        TrainingError: The loss became infinite or no number.
+    """
+    for epoch in epochs:
+        started = time.perf_counter()
+        executor.start_epoch(_seed_of_epoch(seed, epoch))
+        running = RunningScores()
+        with closing(stream.epoch(epoch)) as batches:
+            for step, batch in enumerate(batches, start=1):
+                running.add(executor.train_batch(batch), len(batch.images))
+                observer.on_step(epoch, step, running.mean())
+        scores = running.mean()
+        if not math.isfinite(scores.loss):
+            raise TrainingError(
+                f"the loss became {scores.loss} in epoch {epoch}: set a lower optimizer.learning_rate and train again"
+            )
+        trained = time.perf_counter()
+        val = executor.evaluate(validation())
+        yield EpochRow(
+            epoch=epoch,
+            loss=scores.loss,
+            accuracy=scores.accuracy,
+            val_loss=val.loss,
+            val_accuracy=val.accuracy,
+            learning_rate=executor.learning_rate(),
+            steps=step,
+            images=running.images,
+            seconds=round(trained - started, 4),
+            val_seconds=round(time.perf_counter() - trained, 4),
+        )
+
+
+def _seed_of_epoch(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

@@ -1,0 +1,81 @@
+import io
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from stridednet.data.archive import folder_made_whole, unpacked
+from stridednet.data.scan import scan
+from stridednet.errors import DataError, StorageError
+
+
+@pytest.mark.parametrize("kind", ["gztar", "zip", "tar"])
+def test_an_archive_is_read_like_its_folder(few_digits: Path, tmp_path: Path, kind: str) -> None:
+    archive = shutil.make_archive(str(tmp_path / "packed"), kind, few_digits.parent, few_digits.name)
+    before = Path(archive).read_bytes()
+    manifest = scan(archive)
+    assert manifest.labels == ("0", "1", "2")
+    assert [picture.path.name for picture in manifest.pictures] == [
+        picture.path.name for picture in scan(few_digits).pictures
+    ]
+    assert scan(archive).root == manifest.root, "the second time it is in the cache"
+    assert Path(archive).read_bytes() == before
+
+
+def test_a_changed_archive_is_unpacked_anew(few_digits: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", few_digits)
+    assert scan(archive).labels == ("0", "1", "2")
+    shutil.rmtree(few_digits / "2")
+    shutil.make_archive(str(tmp_path / "packed"), "zip", few_digits)
+    assert scan(archive).labels == ("0", "1")
+
+
+def test_broken_archives_are_refused(few_digits: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "packed"), "gztar", few_digits))
+    archive.write_bytes(archive.read_bytes()[:2000])
+    with pytest.raises(DataError, match=r"packed.tar.gz cannot be unpacked"):
+        scan(archive)
+    empty = tmp_path / "empty.zip"
+    empty.write_bytes(b"")
+    with pytest.raises(DataError, match=r"empty.zip cannot be unpacked"):
+        scan(empty)
+
+
+def test_a_member_that_leads_out_is_refused(tmp_path: Path) -> None:
+    evil = tmp_path / "evil.tar"
+    with tarfile.open(evil, "w") as members:
+        info = tarfile.TarInfo("../../outside.txt")
+        info.size = 3
+        members.addfile(info, io.BytesIO(b"bad"))
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        unpacked(evil)
+    evil_zip = tmp_path / "evil.zip"
+    with zipfile.ZipFile(evil_zip, "w") as members:
+        members.writestr("../../outside.txt", "bad")
+    folder = unpacked(evil_zip)
+    assert list(tmp_path.parent.rglob("outside.txt")) == list(folder.rglob("outside.txt"))
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with folder_made_whole(tmp_path / "set") as beside:
+            (beside / "half").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+    with folder_made_whole(tmp_path / "set") as beside:
+        (beside / "all").touch()
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["all"]
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StorageError, match="name another folder in STRIDEDNET_CACHE"),
+        folder_made_whole(tmp_path / "file" / "set"),
+    ):
+        pass

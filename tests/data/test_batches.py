@@ -1,0 +1,84 @@
+import threading
+
+import numpy as np
+import pytest
+
+from stridednet.data.augment import Augmentation, Warps
+from stridednet.data.batches import BatchStream, in_order, one_hot
+
+
+def _stream(n: int = 20, batch_size: int = 6, seed: int = 3, **ranges: float) -> BatchStream:
+    # Image i is filled with the value i, so that what comes out can be traced.
+    images = np.broadcast_to(np.arange(n + 5, dtype=np.uint8)[:, None, None, None], (n + 5, 8, 8, 3)).copy()
+    rows = np.arange(5, n + 5)
+    targets = np.eye(4, dtype=np.float32)[np.arange(n) % 4]
+    return BatchStream(images, rows, targets, batch_size, Augmentation(**ranges), seed)
+
+
+def test_every_epoch_has_whole_batches_of_different_images() -> None:
+    stream = _stream()
+    assert stream.steps_per_epoch == 3
+    for number in (1, 2, 3):
+        batches = list(stream.epoch(number))
+        seen = np.concatenate([batch.images[:, 0, 0, 0] for batch in batches])
+        assert [len(batch.images) for batch in batches] == [6, 6, 6]
+        assert len(set(seen.tolist())) == 18
+        for batch in batches:
+            assert np.array_equal(batch.targets.argmax(axis=1), (batch.images[:, 0, 0, 0] - 5) % 4)
+
+
+def test_order_depends_on_seed_and_epoch_alone() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return [int(value) for batch in _stream(seed=seed).epoch(epoch) for value in batch.images[:, 0, 0, 0]]
+
+    assert order(3, 2) == order(3, 2)
+    assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (1, 2)}) == 4
+
+
+def test_warps_depend_on_seed_and_epoch_alone() -> None:
+    stream = _stream(width_shift_range=0.5)
+    stream.images[:] = np.random.default_rng(0).integers(0, 255, stream.images.shape)
+    first, again, later = (list(stream.epoch(number)) for number in (1, 1, 2))
+    assert all(np.array_equal(a.images, b.images) for a, b in zip(first, again, strict=True))
+    assert not any(np.array_equal(a.images, b.images) for a, b in zip(first, later, strict=True))
+
+
+def test_fewer_images_than_a_batch_make_one_step() -> None:
+    stream = _stream(n=4, batch_size=32)
+    assert (stream.steps_per_epoch, stream.images_per_step) == (1, 4)
+    assert [len(batch.images) for batch in stream.epoch(1)] == [4]
+
+
+def _threads() -> int:
+    return sum(thread.name == "batches" for thread in threading.enumerate())
+
+
+def test_leaving_early_ends_the_thread() -> None:
+    epoch = _stream(n=200, batch_size=1).epoch(1)
+    next(epoch)
+    assert _threads() == 1
+    epoch.close()
+    assert _threads() == 0
+
+
+def test_an_error_in_the_background_comes_out() -> None:
+    class Broken(Augmentation):
+        def draw(self, *_: object) -> Warps:
+            raise MemoryError("no room for a batch")
+
+    stream = _stream()
+    broken = BatchStream(stream.images, stream.rows, stream.targets, 6, Broken(), 0)
+    with pytest.raises(MemoryError, match="no room"):
+        list(broken.epoch(1))
+    assert _threads() == 0
+
+
+def test_in_order_gives_each_image_once() -> None:
+    stream = _stream()
+    batches = list(in_order(stream.images, stream.rows, stream.targets, size=8))
+    assert [len(batch.images) for batch in batches] == [8, 8, 4]
+    assert np.concatenate([batch.images[:, 0, 0, 0] for batch in batches]).tolist() == list(range(5, 25))
+
+
+def test_one_hot() -> None:
+    assert one_hot(["b", "a", "c"], ("a", "b", "c")).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]

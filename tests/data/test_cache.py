@@ -1,0 +1,80 @@
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stridednet.data import cache
+from stridednet.data.cache import load_pictures
+from stridednet.data.decode import decode
+from stridednet.data.scan import scan
+from stridednet.errors import DataError
+
+
+def test_cached_pictures_are_those_of_the_decoder(few_digits: Path) -> None:
+    first, second = (load_pictures(scan(few_digits), 20) for _ in range(2))
+    assert (first.from_cache, second.from_cache) == (False, True)
+    expected = np.stack([decode(picture.path, 20) for picture in first.manifest.pictures])
+    for pictures in (first, second, load_pictures(scan(few_digits), 20, use_cache=False)):
+        assert np.array_equal(pictures.images[pictures.stored], expected)
+        assert pictures.images.dtype == np.uint8
+
+
+def test_the_key_is_content_and_size_not_place(few_digits: Path, tmp_path: Path) -> None:
+    load_pictures(scan(few_digits), 21)
+    moved = few_digits.rename(tmp_path / "moved")
+    assert load_pictures(scan(moved), 21).from_cache
+    assert not load_pictures(scan(moved), 22).from_cache
+    picture = next((moved / "0").iterdir())
+    stat = picture.stat()
+    shutil.copy(next((moved / "1").iterdir()), picture)
+    os.utime(picture, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert not load_pictures(scan(moved), 21).from_cache
+
+
+def test_damaged_files_are_left_out_and_remembered(few_digits: Path) -> None:
+    (few_digits / "0" / "0000_empty.png").touch()
+    (few_digits / "2" / "zzz.jpg").write_text("text")
+    for from_cache in (False, True):
+        pictures = load_pictures(scan(few_digits), 23)
+        assert pictures.from_cache is from_cache
+        assert len(pictures.manifest.pictures) == len(pictures.stored) == len(pictures.digests) == 120
+        assert [(problem.path.name, problem.reason) for problem in pictures.manifest.problems] == [
+            ("0000_empty.png", "empty file"),
+            ("zzz.jpg", "no image, or too damaged to tell its format"),
+        ]
+        last = pictures.manifest.pictures[-1]
+        assert np.array_equal(pictures.images[pictures.stored[-1]], decode(last.path, 23))
+
+
+def test_an_absurd_picture_leaves_nothing_in_the_cache(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
+    # A BMP header that promises 65,535 x 65,535 pixels.
+    header = b"BM" + bytes(8) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
+    size = (65535).to_bytes(4, "little") * 2
+    (few_digits / "1" / "bomb.bmp").write_bytes(header + size + b"\x01\x00\x18\x00" + bytes(24))
+    with pytest.raises(DataError, match=r"bomb.bmp has more than 89,478,485 pixels"):
+        load_pictures(scan(few_digits), 24)
+    assert list((tmp_path / "own" / "decoded").iterdir()) == []
+
+
+def test_without_a_cache_that_can_be_written(few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "file"))
+    pictures = load_pictures(scan(few_digits), 25)
+    assert not pictures.from_cache
+    assert pictures.images.shape == (120, 25, 25, 3)
+
+
+def test_the_oldest_entries_make_room(few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
+    monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 120 * 3 * (31**2 + 32**2) + 10_000)
+    for used_at, size in ((100, 30), (200, 31), (300, 32)):
+        load_pictures(scan(few_digits), size)
+        newest = max((tmp_path / "own" / "decoded").iterdir(), key=lambda entry: entry.stat().st_mtime)
+        os.utime(newest, (used_at, used_at))
+    kept = [np.load(file, mmap_mode="r").shape[1] for file in (tmp_path / "own").rglob("images.npy")]
+    assert sorted(kept) == [31, 32]

@@ -1,0 +1,207 @@
+import io
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from conftest import needs_caltech101
+from stridednet.data.decode import MAX_PIXELS, UnusablePictureError, decode, resize
+from stridednet.errors import DataError
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture
+def digit(digits: Path) -> Image.Image:
+    """A real grey picture, 28x28, not symmetric."""
+    return Image.open(sorted((digits / "7").iterdir())[3]).convert("L")
+
+
+def _rgb(picture: Image.Image) -> Pixels:
+    return np.asarray(picture.convert("RGB"))
+
+
+def _coloured(digit: Image.Image) -> Image.Image:
+    return Image.merge("RGB", (digit, digit.rotate(90), digit.rotate(180)))
+
+
+@pytest.mark.parametrize("suffix", ["png", "BMP", "tif", "TIFF", "webp"])
+def test_lossless_formats_keep_every_pixel(digit: Image.Image, tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"picture.{suffix}"
+    _coloured(digit).save(file, **({"lossless": True} if suffix == "webp" else {}))
+    assert np.array_equal(decode(file, 28), _rgb(_coloured(digit)))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG"])
+def test_jpeg(digit: Image.Image, tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"picture.{suffix}"
+    _coloured(digit).save(file, format="JPEG", quality=95, subsampling=0)
+    difference = decode(file, 28).astype(int) - _rgb(_coloured(digit))
+    assert np.abs(difference).mean() < 4
+
+
+def test_grey_becomes_three_equal_channels(digit: Image.Image, tmp_path: Path) -> None:
+    digit.save(tmp_path / "grey.png")
+    pixels = decode(tmp_path / "grey.png", 28)
+    assert pixels.shape == (28, 28, 3)
+    assert all(np.array_equal(pixels[:, :, channel], np.asarray(digit)) for channel in range(3))
+
+
+def test_transparent_pixels_are_white(digit: Image.Image, tmp_path: Path) -> None:
+    colour = _coloured(digit)
+    colour.putalpha(digit)
+    colour.save(tmp_path / "alpha.png")
+    alpha = np.asarray(digit)[:, :, None] / 255
+    expected = _rgb(_coloured(digit)) * alpha + 255 * (1 - alpha)
+    assert np.abs(decode(tmp_path / "alpha.png", 28) - expected).max() <= 1
+
+    palette = digit.convert("P")
+    palette.save(tmp_path / "palette.png", transparency=0)
+    pixels = decode(tmp_path / "palette.png", 28)
+    assert (pixels[np.asarray(palette) == 0] == 255).all()
+
+
+def test_cmyk(digit: Image.Image, tmp_path: Path) -> None:
+    _coloured(digit).convert("CMYK").save(tmp_path / "ink.tif")
+    assert np.array_equal(decode(tmp_path / "ink.tif", 28), _rgb(_coloured(digit)))
+    _coloured(digit).convert("CMYK").save(tmp_path / "ink.jpg", quality=95)
+    assert np.abs(decode(tmp_path / "ink.jpg", 28).astype(int) - _rgb(_coloured(digit))).mean() < 8
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_scaled(digit: Image.Image, tmp_path: Path, suffix: str) -> None:
+    samples = np.asarray(digit).astype(np.uint16) * 257
+    assert cv2.imwrite(str(tmp_path / f"deep.{suffix}"), samples)
+    assert np.array_equal(decode(tmp_path / f"deep.{suffix}", 28)[:, :, 0], np.asarray(digit))
+    colour = _rgb(_coloured(digit)).astype(np.uint16) * 257
+    assert cv2.imwrite(str(tmp_path / f"deep_colour.{suffix}"), colour[:, :, ::-1])
+    assert np.array_equal(decode(tmp_path / f"deep_colour.{suffix}", 28), _rgb(_coloured(digit)))
+
+
+def test_floats_and_wide_integers(digit: Image.Image, tmp_path: Path) -> None:
+    Image.fromarray(np.asarray(digit) / np.float32(255)).save(tmp_path / "float.tif")
+    Image.fromarray(np.asarray(digit).astype(np.int32)).save(tmp_path / "wide.tif")
+    Image.fromarray(np.asarray(digit) > 127).save(tmp_path / "bits.png")
+    assert np.array_equal(decode(tmp_path / "float.tif", 28)[:, :, 0], np.asarray(digit))
+    assert np.array_equal(decode(tmp_path / "wide.tif", 28)[:, :, 0], np.asarray(digit))
+    assert np.array_equal(decode(tmp_path / "bits.png", 28)[:, :, 0] == 255, np.asarray(digit) > 127)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotated_pictures_come_out_upright(
+    digit: Image.Image, tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    upright = digit.resize((96, 64))
+    # EXIF 2.3: how the stored rows and columns lie, so that undoing it gives the upright picture.
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = upright if undo is None else upright.transpose(undo)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.convert("RGB").save(tmp_path / f"turned.{suffix}", exif=exif, quality=95)
+    difference = decode(tmp_path / f"turned.{suffix}", 64).astype(int) - resize(_rgb(upright), 64)
+    assert np.abs(difference).mean() < 3
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.resize((200, 200)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_damaged_files_say_what_is_wrong(digit: Image.Image, tmp_path: Path) -> None:
+    png, jpeg = _png(digit), _jpeg(digit)
+    damaged = {
+        "empty.jpg": (b"", "empty file"),
+        "text.png": (b"this is no picture", "no image"),
+        "page.jpg": (b"<html>404</html>" * 50, "no image"),
+        "cut.png": (png[: len(png) // 2], "truncated or corrupt"),
+        "cut.jpg": (jpeg[: len(jpeg) // 2], "truncated or corrupt"),
+        "barely_cut.jpg": (jpeg[:-2], "truncated or corrupt"),
+        "flipped.png": (png[:60] + bytes([png[60] ^ 255]) + png[61:], "truncated or corrupt"),
+    }
+    for name, (content, reason) in damaged.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UnusablePictureError, match=reason):
+            decode(tmp_path / name, 28)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@given(st.data())
+def test_any_damage_is_told_or_survived(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(["PNG", "BMP", "TIFF", "WEBP", "GIF"]))
+    buffer = io.BytesIO()
+    gradient = np.add.outer(np.arange(24), np.arange(24)).astype(np.uint8) * 5
+    Image.fromarray(gradient).convert("RGB").save(buffer, kind)
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    file = tmp_path_factory.getbasetemp() / "damaged"
+    file.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
+    with suppress(UnusablePictureError, DataError):
+        assert decode(file, 16).shape == (16, 16, 3)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_an_absurd_pixel_count_stops_everything(tmp_path: Path) -> None:
+    side = int(MAX_PIXELS**0.5) + 1
+    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+    with pytest.raises(DataError, match=r"bomb.png has more than 89,478,485 pixels"):
+        decode(tmp_path / "bomb.png", 28)
+
+
+@needs_caltech101
+def test_the_short_cut_for_jpeg_gives_pillows_pixels(caltech101: Path) -> None:
+    files = [
+        path for label in ("Faces", "Leopards", "sunflower", "yin_yang") for path in (caltech101 / label).iterdir()
+    ]
+    for file in sorted(files)[::10]:
+        with Image.open(file) as picture:
+            if min(picture.size) >= 4 * 96:  # read at a smaller scale, which is another short cut
+                continue
+            expected = resize(_rgb(picture), 96)
+        assert np.array_equal(decode(file, 96), expected)
+
+
+def test_a_large_jpeg_is_read_small(digit: Image.Image, tmp_path: Path) -> None:
+    large = _coloured(digit).resize((1600, 1200), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.jpg", quality=95)
+    difference = decode(tmp_path / "large.jpg", 64).astype(int) - resize(_rgb(large), 64)
+    assert np.abs(difference).mean() < 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (32, 128), (128, 32), (10, 10), (300, 200)])
+def test_resizing_keeps_the_mean_and_the_shape(height: int, width: int) -> None:
+    rows, columns = np.mgrid[0:height, 0:width]
+    image = np.repeat((rows * 127 / height + columns * 127 / width)[:, :, None], 3, axis=2).astype(np.uint8)
+    small = resize(image, 64)
+    assert small.shape == (64, 64, 3)
+    assert abs(float(small.mean()) - float(image.mean())) < 1.5
+
+
+def test_shrinking_averages_areas() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:2, :2] = [[[0], [100]], [[100], [200]]]
+    assert resize(image, 2)[:, :, 0].tolist() == [[100, 0], [0, 0]]

@@ -1,0 +1,80 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import copy_digits
+from stridednet.data.prepare import prepare
+from stridednet.errors import DataError
+from stridednet.recipe import DataSettings
+
+
+def _prepare(folder: Path, **settings: object) -> tuple[object, list[str]]:
+    said: list[str] = []
+    return prepare(DataSettings(dataset=str(folder), **settings), 28, said.append), said  # type: ignore[arg-type]
+
+
+def test_identical_pictures_in_two_classes_are_reported(few_digits: Path) -> None:
+    shutil.copy(min((few_digits / "0").iterdir()), few_digits / "1" / "copy.png")
+    data, said = _prepare(few_digits)
+    first = min((few_digits / "0").iterdir()).name
+    assert f"identical pictures in two classes: 0/{first}, 1/copy.png" in said
+    assert len(data.manifest.pictures) == 121  # type: ignore[attr-defined]
+
+
+def test_identical_pictures_in_two_subsets_are_reported(digits: Path, tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    copy_digits(digits, root / "train", "01", 10)
+    copy_digits(digits, root / "test", "01", 4, skip=9)
+    _, said = _prepare(root)
+    assert sum(line.startswith("identical pictures in two subsets: test/") for line in said) == 2
+    assert "the data set's own subsets: 20 train, 8 test; curve on test, report on test" in said
+
+
+def test_problems_are_named_and_counted_or_an_error(few_digits: Path) -> None:
+    (few_digits / "0" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (few_digits / "1" / "notes.txt").write_text("x")
+    _, said = _prepare(few_digits)
+    assert [line.split(":")[0] for line in said if "skipped" in line] == [
+        "skipped 1/notes.txt", "skipped 0/broken.png", "skipped in all",
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"notes.txt: no image.*\(and 1 more\); repair or remove it, or leave --strict"):
+        _prepare(few_digits, strict=True)
+
+
+def test_a_class_of_damaged_files_is_too_small(few_digits: Path) -> None:
+    for number, picture in enumerate(sorted((few_digits / "2").iterdir())):
+        if number:
+            picture.write_bytes(b"")
+    with pytest.raises(DataError, match=r"class '2' in .*few has too few usable images to split: 1, and it takes 2"):
+        _prepare(few_digits)
+
+
+def test_the_hash_is_of_content_labels_and_subsets(few_digits: Path, tmp_path: Path) -> None:
+    def hash_of(folder: Path, **settings: object) -> str:
+        return _prepare(folder, **settings)[0].hash  # type: ignore[attr-defined,no-any-return]
+
+    before = hash_of(few_digits)
+    moved = few_digits.rename(tmp_path / "moved")
+    assert hash_of(moved) == before
+    assert hash_of(moved, split_seed=1) != before
+    shutil.copy(next((moved / "1").iterdir()), min((moved / "0").iterdir()))
+    assert hash_of(moved) != before
+
+
+def test_rows_targets_and_images_belong_together(few_digits: Path) -> None:
+    (few_digits / "0" / "0.png").touch()  # a hole in front
+    data, _ = _prepare(few_digits)
+    for subset in ("train", "test"):
+        seen = 0
+        for batch in data.batches(subset):  # type: ignore[attr-defined]
+            for image, target in zip(batch.images, batch.targets, strict=True):
+                row = data.split.rows(subset)[seen]  # type: ignore[attr-defined]
+                picture = data.manifest.pictures[row]  # type: ignore[attr-defined]
+                assert data.labels[target.argmax()] == picture.label  # type: ignore[attr-defined]
+                from stridednet.data.decode import decode
+
+                assert np.array_equal(image, decode(picture.path, 28))
+                seen += 1
+        assert seen == {"train": 90, "test": 30}[subset]

@@ -1,0 +1,113 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conftest import copy_digits, needs_caltech101
+from stridednet.data.scan import scan
+from stridednet.errors import DataError
+
+
+def test_digits_are_5000_pictures_of_10_classes() -> None:
+    manifest = scan("digits")
+    assert manifest.labels == tuple("0123456789")
+    assert len(manifest.pictures) == 5000
+    assert manifest.problems == ()
+
+
+@needs_caltech101
+def test_the_four_classes_of_caltech101(caltech101: Path) -> None:
+    manifest = scan(caltech101, ["airplanes", "Faces", "Motorbikes", "Leopards"])
+    assert manifest.labels == ("Faces", "Leopards", "Motorbikes", "airplanes")
+    counts = {label: sum(picture.label == label for picture in manifest.pictures) for label in manifest.labels}
+    assert counts == {"Faces": 435, "Leopards": 200, "Motorbikes": 798, "airplanes": 800}
+
+
+def test_a_class_folder_is_searched_to_its_depths_and_clutter_is_passed_over(few_digits: Path) -> None:
+    deep = few_digits / "0" / "more" / "still"
+    deep.mkdir(parents=True)
+    shutil.copy(next((few_digits / "1").glob("*.png")), deep / "one.PNG")
+    for clutter in (".DS_Store", "Thumbs.db", "__MACOSX/x.png", ".git/x.png"):
+        path = few_digits / "0" / clutter
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("clutter")
+    (few_digits / "README.txt").write_text("no class")
+    manifest = scan(few_digits)
+    assert len(manifest.pictures) == 121
+    assert manifest.problems == ()
+
+
+def test_other_files_are_problems(few_digits: Path) -> None:
+    (few_digits / "0" / "notes.txt").write_text("three of them are sevens")
+    (few_digits / "1" / "gone.png").symlink_to(few_digits / "nowhere.png")
+    manifest = scan(few_digits)
+    assert [(problem.path.name, problem.reason.split(":")[0]) for problem in manifest.problems] == [
+        ("notes.txt", "no image"),
+        ("gone.png", "the link leads nowhere"),
+    ]
+
+
+def test_a_link_in_a_circle_ends(few_digits: Path) -> None:
+    (few_digits / "0" / "again").symlink_to(few_digits / "0", target_is_directory=True)
+    assert len(scan(few_digits).pictures) == 120
+
+
+def test_names_that_are_no_utf8_are_read(few_digits: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(few_digits / "0") + b"/\xff.png"))
+    shutil.copy(next((few_digits / "0").glob("*.png")), odd)
+    manifest = scan(few_digits)
+    assert len(manifest.pictures) == 121
+    assert r"0/\udcff.png" in [manifest.relative(picture.path) for picture in manifest.pictures]
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "Validation"])
+def test_a_folder_of_subsets(digits: Path, tmp_path: Path, val: str) -> None:
+    root = tmp_path / "parts"
+    copy_digits(digits, root / "train", "01", 10)
+    copy_digits(digits, root / val, "01", 4, skip=10)
+    copy_digits(digits, root / "test", "01", 3, skip=20)
+    (root / "docs").mkdir()
+    manifest = scan(root)
+    subsets = [picture.subset for picture in manifest.pictures]
+    assert {subset: subsets.count(subset) for subset in ("train", "val", "test")} == {"train": 20, "val": 8, "test": 6}
+    assert manifest.labels == ("0", "1")
+    assert manifest.ignored_folders == ("docs",)
+
+
+def test_classes_called_train_and_bus_are_classes(digits: Path, tmp_path: Path) -> None:
+    root = copy_digits(digits, tmp_path / "vehicles", "01", 5)
+    (root / "0").rename(root / "train")
+    assert scan(root).labels == ("1", "train")
+
+
+def test_subsets_that_do_not_fit(digits: Path, tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    copy_digits(digits, root / "train", "01", 5)
+    copy_digits(digits, root / "test", "012", 5)
+    with pytest.raises(DataError, match="no training images of 2"):
+        scan(root)
+    assert scan(root, ["0", "1"]).labels == ("0", "1")
+    copy_digits(digits, root / "Testing", "01", 5)
+    with pytest.raises(DataError, match="more than one folder is the test subset"):
+        scan(root)
+
+
+def test_what_is_refused(few_digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no such folder: .*nowhere; known names: digits, caltech101"):
+        scan(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="has 0 class folders, and a classifier needs two or more"):
+        scan(few_digits / "0")
+    with pytest.raises(DataError, match=r"did you mean .*few\?"):
+        scan(few_digits.parent)
+    with pytest.raises(DataError, match=r"has no class '7', '8'; known labels: 0, 1, 2"):
+        scan(few_digits, ["7", "0", "8"])
+    with pytest.raises(DataError, match="--labels names one class, '1'; a classifier needs two or more of 0, 1, 2"):
+        scan(few_digits, ["1"])
+    (few_digits / "empty").mkdir()
+    with pytest.raises(DataError, match=r"class 'empty' has no image in .*few"):
+        scan(few_digits)
+    note = tmp_path / "note.txt"
+    note.write_text("no archive")
+    with pytest.raises(DataError, match=r"note.txt is neither a folder nor an archive"):
+        scan(note)

@@ -1,0 +1,70 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import copy_digits, needs_caltech101
+from stridednet.data.scan import Manifest, Picture, scan
+from stridednet.data.split import split
+from stridednet.errors import DataError
+
+FOUR = ("Faces", "Leopards", "Motorbikes", "airplanes")
+
+
+@needs_caltech101
+def test_the_tutorials_supports(caltech101: Path) -> None:
+    manifest = scan(caltech101, FOUR)
+    parts = split(manifest, 0.25, 42)
+    assert (len(parts.train), len(parts.val), len(parts.test)) == (1674, 0, 559)
+    supports = Counter(manifest.pictures[row].label for row in parts.test)
+    assert [supports[label] for label in FOUR] == [109, 50, 200, 200]
+    assert (parts.curve, parts.report) == ("test", "test")
+
+
+def _manifest(counts: list[int]) -> Manifest:
+    labels = tuple(f"class{index}" for index in range(len(counts)))
+    pictures = tuple(
+        Picture(Path(f"/set/{label}/{number}.png"), label)
+        for label, count in zip(labels, counts, strict=True)
+        for number in range(count)
+    )
+    return Manifest(Path("/set"), labels, pictures)
+
+
+@given(
+    st.lists(st.integers(8, 60), min_size=2, max_size=6),
+    st.floats(0.2, 0.6),
+    st.integers(0, 2**32 - 1),
+)
+def test_disjoint_complete_stratified_and_seeded(counts: list[int], test_size: float, seed: int) -> None:
+    manifest = _manifest(counts)
+    parts = split(manifest, test_size, seed)
+    assert sorted([*parts.train, *parts.test]) == list(range(sum(counts)))
+    in_test = Counter(manifest.pictures[row].label for row in parts.test)
+    for label, count in zip(manifest.labels, counts, strict=True):
+        assert abs(in_test[label] - test_size * count) < 2
+    again = split(manifest, test_size, seed)
+    assert np.array_equal(again.train, parts.train)
+    assert np.array_equal(again.test, parts.test)
+
+
+@pytest.mark.parametrize("counts", [[1, 9], [2, 2, 2, 2, 2, 2]])
+def test_too_few_images(counts: list[int]) -> None:
+    with pytest.raises(DataError, match="too few"):
+        split(_manifest(counts), 0.1, 0)
+
+
+def test_own_subsets_are_kept(digits: Path, tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    copy_digits(digits, root / "train", "01", 10)
+    copy_digits(digits, root / "val", "01", 4, skip=10)
+    only_val = split(scan(root), 0.25, 42)
+    assert (len(only_val.train), len(only_val.val), len(only_val.test)) == (20, 8, 0)
+    assert (only_val.curve, only_val.report) == ("val", "val")
+    copy_digits(digits, root / "test", "01", 3, skip=20)
+    all_three = split(scan(root), 0.25, 42)
+    assert (len(all_three.train), len(all_three.val), len(all_three.test)) == (20, 8, 6)
+    assert (all_three.curve, all_three.report) == ("val", "test")

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from stridednet.errors import InputError
+from stridednet.evaluation.figures import check_figure, plot_history
+from stridednet.training.history import EpochRow
+
+
+def _history(epochs: int) -> list[EpochRow]:
+    return [
+        EpochRow(e, 1 / e, 1 - 0.5 / e, 1.5 / e, 1 - 0.7 / e, 1e-4, 52, 1664, 5.0 + e, 0.5)
+        for e in range(1, epochs + 1)
+    ]
+
+
+def test_it_shows_the_tutorials_texts(tmp_path: Path) -> None:
+    plot_history(_history(5), "test", tmp_path / "plot.svg")
+    # Matplotlib writes the text of an SVG as comments beside its outlines.
+    svg = (tmp_path / "plot.svg").read_text()
+    for text in (
+        "Training Loss and Accuracy on Dataset", "Epoch #", "Loss/Accuracy",
+        "train_loss", "val_loss", "train_acc", "val_acc", "val = test subset",
+    ):  # fmt: skip
+        assert f"<!-- {text}" in svg, text
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_it_draws_four_curves(tmp_path: Path, epochs: int) -> None:
+    plot_history(_history(epochs), "val", tmp_path / "plot.png")
+    image = matplotlib.image.imread(tmp_path / "plot.png")[:, :, :3]
+    # The first four colours of the ggplot style.
+    for colour in ("#E24A33", "#348ABD", "#988ED5", "#777777"):
+        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        assert (np.abs(image - rgb).max(axis=2) < 0.02).sum() > 50, colour
+
+
+def test_it_depends_on_the_scores_alone(tmp_path: Path) -> None:
+    plot_history(_history(3), "test", tmp_path / "a.png")
+    plot_history(_history(3), "test", tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_file_that_is_no_figure_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"plot.txt: the name must end in one of .*\.png"):
+        check_figure(tmp_path / "plot.txt")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(InputError, match="is a folder; name a file"):
+        check_figure(tmp_path / "folder.png")
+    check_figure(tmp_path / "plot.PNG")

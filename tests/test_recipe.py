@@ -1,0 +1,138 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stridednet.errors import RecipeError
+from stridednet.recipe import (
+    REGULARIZERS,
+    SETTINGS,
+    Recipe,
+    Term,
+    builtin_recipes,
+    hints_that_hold,
+    load_recipe,
+    parse_override,
+    parse_term,
+)
+
+
+def test_tutorial_has_the_tutorials_numbers() -> None:
+    recipe, chosen = load_recipe("tutorial")
+    assert (recipe.image_size, recipe.batch_size, recipe.epochs) == (96, 32, 50)
+    assert (recipe.data.test_size, recipe.data.split_seed) == (0.25, 42)
+    assert (recipe.optimizer.name, recipe.optimizer.learning_rate, recipe.optimizer.decay) == ("adam", 1e-4, 1e-4)
+    assert recipe.model.kernel_regularizer == "l2(0.0005)"
+    assert recipe.augmentation.model_dump() == {
+        "rotation_range": 20.0,
+        "width_shift_range": 0.2,
+        "height_shift_range": 0.2,
+        "shear_range": 0.15,
+        "zoom_range": 0.15,
+        "horizontal_flip": True,
+    }
+    assert chosen == frozenset()
+
+
+def test_builtin_recipe_files_write_out_every_setting_but_the_users_own() -> None:
+    text = (Path(__file__).parents[1] / "src/stridednet/recipes/tutorial.toml").read_text()
+    written = tomllib.loads(text)
+    keys = {f"{key}.{inner}" if isinstance(value, dict) else key for key, value in written.items()
+            for inner in (value if isinstance(value, dict) else [""])}  # fmt: skip
+    assert set(SETTINGS) - keys == {"data.dataset", "data.labels", "data.strict"}
+    assert builtin_recipes() == ["tutorial"]
+    assert load_recipe("tutorial")[0] == Recipe()
+
+
+def test_toml_round_trip(tmp_path: Path) -> None:
+    recipe = Recipe().replace({"model.filters": [8, 16], "data.labels": ["b", "a ü"], "seed": 7})
+    file = tmp_path / "mine.toml"
+    file.write_text(recipe.to_toml())
+    read, chosen = load_recipe(file)
+    assert read == recipe
+    assert chosen == set(SETTINGS)
+
+
+def test_a_partial_file_keeps_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "quick.toml"
+    file.write_text("epochs = 3\n[model]\nstem_kernel = 3\n")
+    recipe, chosen = load_recipe(file)
+    assert recipe == Recipe().replace({"name": "quick", "epochs": 3, "model.stem_kernel": 3})
+    assert {"epochs", "model.stem_kernel"} <= chosen
+    assert "image_size" not in chosen
+
+
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [("model.stem_kernal", "model.stem_kernel"), ("stem_kernel", "model.stem_kernel"), ("epoch", "epochs")],
+)
+def test_an_unknown_setting_names_the_nearest(key: str, near: str) -> None:
+    with pytest.raises(RecipeError, match=f"unknown setting '{key}'; did you mean .*{near}"):
+        Recipe().replace({key: 3})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", True),
+        ("epochs", "5"),
+        ("seed", -1),
+        ("image_size", 4),
+        ("model.dropout", 1.0),
+        ("model.downsample", "pooling"),
+        ("model.kernel_regularizer", "l3(1)"),
+        ("model.kernel_regularizer", "l2"),
+        ("model.kernel_regularizer", "l2(x)"),
+        ("model.kernel_constraint", "max_norm()"),
+        ("model.filters", []),
+        ("model.filters", [16, -1]),
+        ("optimizer.learning_rate", 0),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line(key: str, value: object) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe().replace({key: value})
+    text = str(caught.value)
+    assert text.startswith(f"setting '{key}")
+    assert "Received: " in text
+    assert "\n" not in text
+
+
+def test_files_that_are_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no recipe 'fats': give a TOML file or one of tutorial"):
+        load_recipe("fats")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("epochs = = 3")
+    with pytest.raises(RecipeError, match=r"broken\.toml is no TOML file"):
+        load_recipe(broken)
+    broken.write_text("[model]\nkernel = 3")
+    with pytest.raises(RecipeError, match=r"broken\.toml: unknown setting 'model\.kernel'"):
+        load_recipe(broken)
+
+
+def test_a_recipe_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Recipe().epochs = 3  # type: ignore[misc]
+
+
+def test_overrides() -> None:
+    assert parse_override("epochs=3") == ("epochs", 3)
+    assert parse_override("model.dropout=0.1") == ("model.dropout", 0.1)
+    assert parse_override("model.use_bias=false") == ("model.use_bias", False)
+    assert parse_override("data.dataset=a=b") == ("data.dataset", "a=b")
+    for wrong in ("epochs", "=3"):
+        with pytest.raises(RecipeError, match="wants KEY=VALUE"):
+            parse_override(wrong)
+
+
+def test_hints_give_way_to_what_the_user_said() -> None:
+    assert hints_that_hold({"image_size": 28, "seed": 1}, {"image_size"}) == {"seed": 1}
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_terms_read_any_number(x: float, y: float) -> None:
+    assert parse_term(f"l1_l2({x}, {y})", REGULARIZERS) == Term("l1_l2", (x, y))
+    assert parse_term("none", REGULARIZERS) == Term("none", ())
