@@ -2,18 +2,20 @@
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
 from stridednet.cli.datasets import datasets_app
 from stridednet.cli.train import train_command
-from stridednet.errors import StridedNetError
+from stridednet.errors import InputError, StridedNetError
 
 INTERRUPTED = 130
 
+# The class of all that can be wrong with a command line, which Typer has without exporting it.
+_UsageError = cast("type[Exception]", typer.BadParameter.__base__)
+
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -24,26 +26,44 @@ app.command("train")(train_command)
 app.add_typer(datasets_app, name="datasets")
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
     """Train a small convolutional image classifier from a folder of pictures on an ordinary CPU."""
     if show_version:
         print(f"stridednet {version('stridednet')}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def main() -> None:
-    """Run the command line; the exit status is 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    """Run the command line, and leave with a status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
     try:
-        app(arguments)
-    except StridedNetError as error:
-        if "--debug" in sys.argv:
+        status = app(arguments, standalone_mode=False)
+    except (StridedNetError, OSError, _UsageError) as error:
+        if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
+        print(f"error: {_message(error)}", file=sys.stderr)
+        sys.exit(_status(error))
+    if status == INTERRUPTED:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    sys.exit(status)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, _UsageError):
+        return f"{error.format_message()} See stridednet --help."  # type: ignore[attr-defined]
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
+    return str(error)
+
+
+def _status(error: BaseException) -> int:
+    if isinstance(error, StridedNetError):
+        return error.exit_status
+    return InputError.exit_status if isinstance(error, _UsageError) else StridedNetError.exit_status

@@ -1,0 +1,172 @@
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import Command
+from stridednet.cli.main import main
+from test_pipeline import SMALL, assert_same_result
+
+STRIDEDNET = str(Path(sys.executable).with_name("stridednet"))
+SETTINGS = [part for key, value in SMALL.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+
+
+def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["stridednet", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "nowhere"], "no such folder: "),
+        (["train", "a", "-d", "b"], "two data sets, 'a' and -d 'b'; give one"),
+        (["train", "--recipe", "fast"], "no recipe 'fast': give a TOML file or one of tutorial"),
+        (["train", "--set", "epoch=3"], "unknown setting 'epoch'; did you mean epochs?"),
+        (["train", "--set", "epochs"], "--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: 'epochs'"),
+        (["train", "-e", "0"], "setting 'epochs': input should be greater than or equal to 1. Received: 0"),
+        (["train", "--labels", " , "], "--labels wants names separated by commas. Received: ' , '"),
+        (["train", "--model", "vgg"], "setting 'model.name': no model 'vgg'; choose stridednet"),
+        (["train", "-p", "plot.txt"], "--plot plot.txt: the name must end in one of"),
+        (["train", "--resume", "gone"], "no run in gone: it has no recipe.toml"),
+        (["train", "--resume", "gone", "-e", "3"], "--resume goes on with the run's own recipe and data set"),
+        (["train", "-e", "many"], "Invalid value for '--epochs' / '-e': "),
+        (["train", "--epoch", "3"], "No such option: --epoch"),
+        (["trian"], "No such command 'trian'."),
+        (["datasets", "fetch", "mnist"], "no data set is named 'mnist'; known names: digits, caltech101"),
+        (["datasets", "fetch", "digits", "--from", "x"], "digits ships with a dependency and is always here"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_2(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _main(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stridednet.errors import RecipeError
+
+    monkeypatch.setattr(sys, "argv", ["stridednet", "train", "--recipe", "fast", "--debug"])
+    with pytest.raises(RecipeError):
+        main()
+
+
+def test_without_a_command_it_helps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(monkeypatch) == 0
+    assert "Usage: stridednet" in capsys.readouterr().out
+
+
+def test_version_and_data_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(monkeypatch, "--version") == 0
+    assert re.fullmatch(r"stridednet \d+\.\d+\.\d+\n", capsys.readouterr().out)
+    assert _main(monkeypatch, "datasets", "fetch", "digits") == 0
+    assert _main(monkeypatch, "datasets") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(r"digits is in .*digits", lines[0])
+    assert re.match(r"digits +5,000 handwritten digits .*\(in .*digits\)", lines[1])
+    assert re.match(r"caltech101 +9,144 photographs .*\(not fetched yet\)", lines[2])
+
+
+def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Command, tmp_path: Path) -> None:
+    done = command("train", few_digits, *SETTINGS, "-p", "figure.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert f"120 pictures of 3 classes in {few_digits}" in lines
+    assert "stratified split: 90 train, 30 test; curve on test, report on test" in lines
+    epochs = [line for line in lines if line.startswith("epoch ")]
+    pattern = r"epoch \d/3  loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+  80 images  .* images/s"
+    assert len(epochs) == 3
+    assert all(re.fullmatch(pattern, line) for line in epochs)
+    assert (tmp_path / "runs" / "train" / "few-tutorial" / "report.txt").read_text() in done.stdout
+    assert lines[-2:] == ["run: runs/train/few-tutorial", "figure: figure.png"]
+    assert (tmp_path / "figure.png").is_file()
+    assert "\x1b" not in done.stdout
+
+
+def test_json_keeps_standard_output_clean(few_digits: Path, command: Command) -> None:
+    done = command("train", few_digits, *SETTINGS, "--json", "--out", "run")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["report"]["support"] == 30
+    assert "epoch 3/3" in done.stderr
+
+
+def _on_a_terminal(arguments: list[str], folder: Path) -> str:
+    """Run a command on a pseudo-terminal of 80 columns, and return what it wrote."""
+    control, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [STRIDEDNET, *arguments],
+        cwd=folder,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
+    )
+    os.close(terminal)
+    output = b""
+    while True:
+        try:
+            output += os.read(control, 65536)
+        except OSError:  # Linux: the other end is closed
+            break
+    os.close(control)
+    assert process.wait() == 0
+    return output.decode()
+
+
+def test_a_training_on_a_terminal_shows_one_bar(few_digits: Path, tmp_path: Path) -> None:
+    screen = _on_a_terminal(["train", str(few_digits), *SETTINGS, "--out", "run"], tmp_path)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
+    frames = [frame for frame in re.split(r"[\r\n]+", text) if frame.startswith("epoch 3/3")]
+    assert frames
+    assert re.search(r"epoch 3/3  step +5/5 ━+ [\d,]+ images/s \d\d:\d\d left", frames[-1])
+    assert all(len(frame) <= 80 for frame in frames)
+    assert re.search(r"loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+", text)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_process_can_be_gone_on_with(
+    sent: signal.Signals, few_digits: Path, command: Command, tmp_path: Path
+) -> None:
+    longer = ["--set", "epochs=40"]
+    process = subprocess.Popen(
+        [STRIDEDNET, "train", few_digits, *SETTINGS, *longer, "--out", "run"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "run" / "checkpoint" / "state.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(sent)
+    out, error = process.communicate(timeout=60)
+    assert not (tmp_path / "run" / "report.json").exists()
+    if sent == signal.SIGINT:
+        assert process.returncode == 130
+        assert error == "interrupted\n"
+        assert re.search(r"\d+ epochs are saved; go on with: stridednet train --resume run\n", out)
+    resumed = command("train", "--resume", "run")
+    assert resumed.returncode == 0
+    straight = command("train", few_digits, *SETTINGS, *longer, "--out", "straight")
+    assert straight.returncode == 0
+    assert_same_result(tmp_path / "run", tmp_path / "straight")
+    again = command("train", "--resume", "run")
+    assert (again.returncode, again.stderr) == (2, "error: the run run is finished; its report is run/report.txt\n")

@@ -1,0 +1,281 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stridednet
+from conftest import copy_digits
+from stridednet.errors import DataError, RecipeError, RunError
+from stridednet.recipe import Recipe, load_recipe
+from stridednet.run import Run
+from stridednet.training.history import EpochRow, from_csv
+from stridednet.training.observer import Observer
+
+# A small StridedNet: the same parts, fewer of them.
+SMALL = {
+    "epochs": 3,
+    "image_size": 20,
+    "batch_size": 16,
+    "model.stem_kernel": 3,
+    "model.filters": [8, 16],
+    "model.dense_units": 32,
+    "optimizer.learning_rate": 0.002,
+    "augmentation.horizontal_flip": False,
+}
+
+
+def without_seconds(history: list[EpochRow]) -> list[tuple[float, ...]]:
+    return [
+        (r.epoch, r.loss, r.accuracy, r.val_loss, r.val_accuracy, r.learning_rate, r.steps, r.images) for r in history
+    ]
+
+
+def weights(run: Path) -> list[np.ndarray]:
+    import keras
+
+    weights: list[np.ndarray] = keras.models.load_model(run / "model.keras").get_weights()
+    return weights
+
+
+def assert_same_result(run: Path, other: Path) -> None:
+    histories = [from_csv((folder / "history.csv").read_text()) for folder in (run, other)]
+    assert without_seconds(histories[0]) == without_seconds(histories[1])
+    assert all(np.array_equal(a, b) for a, b in zip(weights(run), weights(other), strict=True))
+    for name in ("plot.png", "report.txt", "labels.txt", "split.csv"):
+        assert (run / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture(scope="module")
+def pictures(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_digits(digits, tmp_path_factory.mktemp("pipeline") / "few", "012", 40)
+
+
+@pytest.fixture(scope="module")
+def finished(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never interrupted."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    before = snapshot(pictures)
+    stridednet.train(pictures, settings=SMALL, out=out, plot=out.with_suffix(".svg"))
+    assert snapshot(pictures) == before, "the data set is never touched"
+    return out
+
+
+def test_the_run_directory_is_complete(finished: Path, pictures: Path) -> None:
+    assert sorted(path.name for path in finished.iterdir()) == [
+        "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "recipe.toml", "report.json",
+        "report.txt", "split.csv",
+    ]  # fmt: skip
+    assert [path.name for path in (finished / "checkpoint").iterdir()] == ["state.npz"]
+    assert finished.with_suffix(".svg").is_file()
+    assert (finished / "labels.txt").read_text() == "0\n1\n2\n"
+    split = (finished / "split.csv").read_text().splitlines()
+    assert split[0] == "path,label,subset"
+    assert len(split) == 121
+    assert all((pictures / line.split(",")[0]).is_file() for line in split[1:])
+    recipe, _ = load_recipe(finished / "recipe.toml")
+    assert recipe == Recipe().replace(SMALL | {"data.dataset": str(pictures.resolve())})
+
+
+def test_every_epoch_makes_every_step(finished: Path) -> None:
+    history = from_csv((finished / "history.csv").read_text())
+    # 120 images, a quarter for test: 90 are 5 steps of 16.
+    assert [(row.epoch, row.steps, row.images) for row in history] == [(1, 5, 80), (2, 5, 80), (3, 5, 80)]
+    expected = [0.002 / (1 + 1e-4 / 3 * 5 * epoch) for epoch in (1, 2, 3)]
+    assert [row.learning_rate for row in history] == pytest.approx(expected, rel=1e-6)
+    assert history[-1].loss < history[0].loss
+
+
+def test_the_report_holds_every_number(finished: Path) -> None:
+    report = json.loads((finished / "report.json").read_text())
+    assert report["data"]["images"] == {"train": 90, "val": 0, "test": 30}
+    assert report["report"]["support"] == 30
+    assert report["training"]["images"] == 240
+    assert (report["curve_on"], report["report_on"]) == ("test", "test")
+    assert {"python", "keras", "torch", "stridednet"} <= report["versions"].keys()
+    assert report["device"]["cores"] >= 1
+    # The last epoch's validation and the report are of the same images and the same weights.
+    history = from_csv((finished / "history.csv").read_text())
+    assert report["report"]["accuracy"] == pytest.approx(history[-1].val_accuracy)
+    assert f"{report['report']['accuracy']:.2f}" in (finished / "report.txt").read_text()
+
+
+PLAIN_KERAS = """
+import sys
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])
+pixels = np.load(sys.argv[2])
+assert pixels.dtype == np.uint8
+assert keras.backend.backend() == "jax" and "stridednet" not in sys.modules
+np.save(sys.argv[3], model.predict(pixels, verbose=0))
+"""
+
+
+def test_the_model_opens_in_plain_keras_and_takes_raw_pixels(finished: Path, pictures: Path, tmp_path: Path) -> None:
+    from stridednet.data.decode import decode
+
+    rows = [line.split(",") for line in (finished / "split.csv").read_text().splitlines() if line.endswith(",test")]
+    np.save(tmp_path / "pixels.npy", np.stack([decode(pictures / path, 20) for path, _, _ in rows]))
+    subprocess.run(
+        [sys.executable, "-c", PLAIN_KERAS, finished / "model.keras", tmp_path / "pixels.npy", tmp_path / "out.npy"],
+        env={"KERAS_BACKEND": "jax", "PATH": "", "JAX_PLATFORMS": "cpu", "HOME": str(tmp_path)},
+        check=True,
+        capture_output=True,
+    )
+    probabilities = np.load(tmp_path / "out.npy")
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(30), abs=1e-5)
+    right = [str(guess) == label for guess, (_, label, _) in zip(probabilities.argmax(axis=1), rows, strict=True)]
+    report = json.loads((finished / "report.json").read_text())
+    assert np.mean(right) == pytest.approx(report["report"]["accuracy"])
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(
+    finished: Path, pictures: Path, tmp_path: Path
+) -> None:
+    stridednet.train(pictures, settings=SMALL, out=tmp_path / "same")
+    assert_same_result(finished, tmp_path / "same")
+    other = stridednet.train(pictures, settings=SMALL | {"seed": 1}, out=tmp_path / "other")
+    assert without_seconds(other.history) != without_seconds(from_csv((finished / "history.csv").read_text()))
+    assert (tmp_path / "other" / "split.csv").read_bytes() == (finished / "split.csv").read_bytes()
+
+
+class _StopsInEpoch(Observer):
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.said: list[str] = []
+
+    def on_message(self, text: str) -> None:
+        self.said.append(text)
+
+    def on_step(self, epoch: int, step: int, *_: object) -> None:
+        if (epoch, step) == (self.epoch, 3):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
+    finished: Path, pictures: Path, tmp_path: Path, epoch: int
+) -> None:
+    observer = _StopsInEpoch(epoch)
+    with pytest.raises(KeyboardInterrupt):
+        stridednet.train(pictures, settings=SMALL, out=tmp_path / "run", observer=observer)
+    run = tmp_path / "run"
+    assert observer.said[-1] == f"{epoch - 1} epochs are saved; go on with: stridednet train --resume {run}"
+    assert not (tmp_path / "run" / "model.keras").exists()
+    stridednet.resume(tmp_path / "run")
+    assert_same_result(finished, tmp_path / "run")
+    with pytest.raises(RunError, match="is finished"):
+        stridednet.resume(tmp_path / "run")
+
+
+def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) -> None:
+    pictures = copy_digits(digits, tmp_path / "few", "01", 40)
+    with pytest.raises(KeyboardInterrupt):
+        stridednet.train(pictures, settings=SMALL, out=tmp_path / "run", observer=_StopsInEpoch(2))
+    next((pictures / "0").iterdir()).unlink()
+    with pytest.raises(RunError, match=r"few has changed since the run .*run began; start a new one"):
+        stridednet.resume(tmp_path / "run")
+
+
+FILLS_UP = """
+import json, resource, sys
+import stridednet
+from stridednet.training.observer import Observer
+
+class DiskFillsUp(Observer):
+    def on_message(self, text): print(text)
+    def on_epoch(self, row):
+        # From now on the operating system refuses to write more than this to any file.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+
+try:
+    stridednet.train(sys.argv[1], settings=json.loads(sys.argv[2]), out=sys.argv[3], observer=DiskFillsUp())
+except stridednet.StridedNetError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_loses_only_the_epoch_under_way(finished: Path, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-c", FILLS_UP, pictures, json.dumps(SMALL), out], capture_output=True, text=True, check=True
+    )
+    assert f"StorageError cannot write {out / 'checkpoint' / 'state.npz'}: File too large" in done.stdout
+    assert [path.name for path in (out / "checkpoint").iterdir()] == ["state.npz"]
+    checkpoint = Run.unfinished(out).load_checkpoint()
+    assert checkpoint is not None
+    assert len(checkpoint.history) == 1
+    stridednet.resume(out)
+    assert_same_result(finished, out)
+
+
+def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
+    class Listens(_StopsInEpoch):
+        def on_start(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    def recipe_of(name: str, **arguments: object) -> tuple[Recipe, list[str]]:
+        observer = Listens(0)
+        with pytest.raises(KeyboardInterrupt):
+            stridednet.train(out=tmp_path / name, observer=observer, **arguments)  # type: ignore[arg-type]
+        return Run.unfinished(tmp_path / name).recipe(), observer.said
+
+    recipe, said = recipe_of("default")
+    assert (recipe.data.dataset, recipe.image_size, recipe.augmentation.horizontal_flip) == ("digits", 28, False)
+    assert said[0] == "digits suggests image_size=28, augmentation.horizontal_flip=false"
+    recipe, said = recipe_of("set", settings={"image_size": 20})
+    assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (20, False)
+    (tmp_path / "own.toml").write_text("image_size = 24\n[augmentation]\nhorizontal_flip = true\n")
+    recipe, said = recipe_of("file", recipe=tmp_path / "own.toml")
+    assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (24, True)
+    assert not said[0].startswith("digits suggests")
+
+
+def test_wrong_input_leaves_nothing_behind(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        stridednet.train("nowhere", settings=SMALL)
+    with pytest.raises(DataError, match="no class '9'"):
+        stridednet.train(pictures, settings=SMALL | {"data.labels": ["0", "9"]})
+    with pytest.raises(RecipeError, match="no model 'vgg'"):
+        stridednet.train(pictures, settings=SMALL | {"model.name": "vgg"})
+    with pytest.raises(stridednet.StridedNetError, match=r"groups must divide"):
+        stridednet.train(pictures, settings=SMALL | {"model.groups": 3})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_no_number_ends_the_training(pictures: Path, tmp_path: Path) -> None:
+    wild = SMALL | {"optimizer.learning_rate": 1e30, "model.activation": "linear"}
+    with pytest.raises(stridednet.StridedNetError, match=r"the loss became (nan|inf) in epoch \d: set a lower"):
+        stridednet.train(pictures, settings=wild, out=tmp_path / "run")
+
+
+def test_more_images_than_classes_need_no_whole_batch(digits: Path, tmp_path: Path) -> None:
+    pictures = copy_digits(digits, tmp_path / "tiny", "01", 4)
+    result = stridednet.train(pictures, settings=SMALL | {"epochs": 1}, out=tmp_path / "run")
+    assert (result.history[0].steps, result.history[0].images) == (1, 6)
+
+
+def test_another_backend_is_refused_in_one_line(pictures: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("stridednet"), "train", pictures],
+        cwd=tmp_path,
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: training runs on the PyTorch backend, but Keras uses jax; unset KERAS_BACKEND, or import stridednet "
+        "before keras\n"
+    )
