@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -175,6 +176,17 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     assert_same_result(finished, tmp_path / "run")
     with pytest.raises(RunError, match="is finished"):
         stridednet.resume(tmp_path / "run")
+
+
+def test_a_run_that_lacks_only_its_report_is_finished(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    for name in ("report.json", "report.txt", "model.keras", "plot.png"):
+        (run / name).unlink()
+    stridednet.resume(run, plot=tmp_path / "figure.png")
+    assert_same_result(finished, run)
+    assert (run / "history.csv").read_bytes() == (finished / "history.csv").read_bytes()
+    assert (tmp_path / "figure.png").read_bytes() == (finished / "plot.png").read_bytes()
 
 
 def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ def test_toml_round_trip(tmp_path: Path) -> None:
 
 
 def test_a_partial_file_keeps_the_defaults(tmp_path: Path) -> None:
-    file = tmp_path / "quick.toml"
+    file = tmp_path / "my quick.toml"
     file.write_text("epochs = 3\n[model]\nstem_kernel = 3\n")
     recipe, chosen = load_recipe(file)
-    assert recipe == Recipe().replace({"name": "quick", "epochs": 3, "model.stem_kernel": 3})
+    assert recipe == Recipe().replace({"name": "my-quick", "epochs": 3, "model.stem_kernel": 3})
     assert {"epochs", "model.stem_kernel"} <= chosen
     assert "image_size" not in chosen
 

@@ -14,9 +14,9 @@ ROW = EpochRow(1, 0.1 + 0.2, 0.5, 1.5, 0.25, 1e-4, 52, 1664, 1.25, 0.5)
 
 def test_runs_are_named_after_data_set_and_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    recipe = Recipe().replace({"data.dataset": "/pictures/pets.tar.gz"})
+    recipe = Recipe().replace({"data.dataset": "/pictures/pets.v2.tar.gz"})
     names = [Run.create(recipe).folder for _ in range(3)]
-    assert [str(name) for name in names] == [f"runs/train/pets-tutorial{suffix}" for suffix in ("", "-2", "-3")]
+    assert [str(name) for name in names] == [f"runs/train/pets.v2-tutorial{suffix}" for suffix in ("", "-2", "-3")]
     assert Run.unfinished(names[1]).recipe() == recipe
 
 
@@ -35,7 +35,7 @@ def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_comes_back_exactly(tmp_path: Path) -> None:
     run = Run.create(Recipe(), tmp_path / "run")
     assert run.load_checkpoint() is None
-    state = {"model/0/stem/kernel": np.random.default_rng(0).random((3, 3)), "optimizer/0/iteration": np.array(7)}
+    state = {"model/000": np.random.default_rng(0).random((3, 3)), "optimizer/000": np.array(7)}
     run.save_epoch(Checkpoint(state, [ROW], "abc"))
     back = run.load_checkpoint()
     assert back is not None
@@ -58,6 +58,16 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
         fill_the_disk()
     assert [path.name for path in tmp_path.iterdir()] == ["report.txt"]
     assert file.read_text() == "before"
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    run = Run.create(Recipe(), tmp_path / "run")
+    run.save_epoch(Checkpoint({"model/000": np.zeros(5)}, [ROW], "abc"))
+    file = run.folder / "checkpoint" / "state.npz"
+    for content in (b"", file.read_bytes()[:300]):
+        file.write_bytes(content)
+        with pytest.raises(RunError, match=r"state.npz is damaged \(.*\); start a new run"):
+            run.load_checkpoint()
 
 
 def test_only_unfinished_runs_can_be_gone_on_with(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,11 +183,11 @@ def _train(
         recipe.seed,
     )
     epochs = range(len(history) + 1, recipe.epochs + 1)
-    curve = data.batches(data.split.curve)
     try:
         observer.on_start(Plan(recipe.epochs, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
         try:
-            for row in train_epochs(executor, stream, lambda: curve, epochs, recipe.seed, observer):
+            validation = partial(data.batches, data.split.curve)
+            for row in train_epochs(executor, stream, validation, epochs, recipe.seed, observer):
                 history.append(row)
                 run.save_epoch(Checkpoint(executor.state(), history, data.hash))
                 observer.on_epoch(row)

@@ -153,7 +153,7 @@ class OptimizerSettings(_Settings):
 class Recipe(_Settings):
     """Every setting of a training. Its defaults are the `tutorial` recipe."""
 
-    name: str = "tutorial"
+    name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")] = "tutorial"  # part of the run directory's name
     image_size: Annotated[int, Field(ge=8, le=1024)] = 96
     batch_size: PositiveInt = 32
     epochs: PositiveInt = 50
@@ -264,7 +264,7 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
         nested = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is no TOML file: {error}") from None
-    nested.setdefault("name", path.stem)
+    nested.setdefault("name", re.sub(r"[^\w.-]", "-", path.stem))
     return Recipe.from_settings(nested, where=f"{path}: "), frozenset(_flat(nested))
 
 

@@ -1,10 +1,12 @@
 """The run directory: what lies in it, written whole or not at all, read back, and gone on with."""
 
+import csv
 import io
 import itertools
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stridednet.data.archive import ARCHIVE_SUFFIXES
 from stridednet.errors import RunError, StorageError
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
@@ -89,8 +92,6 @@ class Run:
 
     def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table of texts."""
-        import csv
-
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(header)
@@ -109,12 +110,19 @@ class Run:
         self.write_history(checkpoint.history)
 
     def load_checkpoint(self) -> Checkpoint | None:
-        """Read the checkpoint, or return None if no epoch was finished."""
+        """Read the checkpoint, or return None if no epoch was finished.
+
+        Raises:
+            RunError: The file is damaged.
+        """
         if not self._checkpoint.is_file():
             return None
-        with np.load(self._checkpoint) as arrays:
-            state = dict(arrays)
-        history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
+        try:
+            with np.load(self._checkpoint) as arrays:
+                state = dict(arrays)
+            history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise RunError(f"{self._checkpoint} is damaged ({error}); start a new run") from None
         return Checkpoint(state, from_csv(history), data_hash)
 
     def write_history(self, history: Sequence[EpochRow]) -> None:
@@ -172,7 +180,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def _new_folder(recipe: Recipe) -> Path:
-    name = f"{dataset_name(recipe.data.dataset)}-{recipe.name}"
+    name = f"{_dataset_name(recipe.data.dataset)}-{recipe.name}"
     for number in itertools.count(1):
         folder = RUNS / (name if number == 1 else f"{name}-{number}")
         try:
@@ -183,6 +191,8 @@ def _new_folder(recipe: Recipe) -> Path:
     raise AssertionError
 
 
-def dataset_name(dataset: str) -> str:
-    """Return the last part of a data set's path, without the suffix of an archive."""
-    return Path(dataset).resolve().name.partition(".")[0] or "pictures"
+def _dataset_name(dataset: str) -> str:
+    name = Path(dataset).resolve().name
+    for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True):
+        name = name.removesuffix(suffix)
+    return name or "pictures"

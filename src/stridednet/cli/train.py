@@ -17,7 +17,9 @@ def train_command(
     dataset_option: Annotated[
         str | None, typer.Option("--dataset", "-d", metavar="DATASET", help="The same as the argument.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", "-e", help="How often to go through the images.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", "-e", help="How often to go through the images. [default: the recipe's]")
+    ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", "-p", help="Write the figure here as well.")] = None,
     labels: Annotated[str | None, typer.Option(help="Classes to use, separated by commas. [default: all]")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe by name, or a TOML file. [default: tutorial]")] = None,
@@ -36,7 +38,10 @@ def train_command(
     strict: Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
 ) -> None:
-    """Train a classifier on a folder of pictures, and write a run directory with model, report and figure."""
+    """Train a classifier on a folder of pictures.
+
+    The model, the classification report and the figure go into a run directory.
+    """
     if dataset is not None and dataset_option is not None:
         raise InputError(f"two data sets, {dataset!r} and -d {dataset_option!r}; give one")
     chosen: dict[str, Any] = {
@@ -68,7 +73,7 @@ def train_command(
     if as_json:
         print(json.dumps(result.report, indent=2))
         return
-    print(result.classification.text)
+    print(f"\n{result.classification.text}")
     training = result.report["training"]
     print(
         f"{training['images']:,} images in {training['epochs']} epochs and {training['seconds']:.1f} s of training, "

@@ -1,7 +1,7 @@
 """A data set and its settings -> everything that a training needs of it, and what a person should hear about it."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +39,10 @@ class TrainingData:
         """The classes, in the order of the model's outputs."""
         return self.manifest.labels
 
-    def batches(self, subset: str) -> list[Batch]:
-        """Return the pictures of a subset as they are."""
+    def batches(self, subset: str) -> Iterator[Batch]:
+        """Yield the pictures of a subset as they are."""
         rows = self.split.rows(subset)
-        return list(in_order(self.pictures.images, self.pictures.stored[rows], self.targets[rows]))
+        return in_order(self.pictures.images, self.pictures.stored[rows], self.targets[rows])
 
 
 def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None]) -> TrainingData:
