@@ -118,7 +118,7 @@ class Run:
         if not self._checkpoint.is_file():
             return None
         try:
-            with np.load(self._checkpoint) as arrays:
+            with self._checkpoint.open("rb") as file, np.load(file) as arrays:
                 state = dict(arrays)
             history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
