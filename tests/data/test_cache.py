@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import needs_caltech101
 from stridednet.data import cache
 from stridednet.data.cache import load_pictures
 from stridednet.data.decode import decode
@@ -13,10 +14,10 @@ from stridednet.errors import DataError
 
 
 def test_cached_pictures_are_those_of_the_decoder(few_digits: Path) -> None:
-    first, second = (load_pictures(scan(few_digits), 20) for _ in range(2))
+    first, second = (load_pictures(scan(few_digits), 27) for _ in range(2))
     assert (first.from_cache, second.from_cache) == (False, True)
-    expected = np.stack([decode(picture.path, 20) for picture in first.manifest.pictures])
-    for pictures in (first, second, load_pictures(scan(few_digits), 20, use_cache=False)):
+    expected = np.stack([decode(picture.path, 27) for picture in first.manifest.pictures])
+    for pictures in (first, second, load_pictures(scan(few_digits), 27, use_cache=False)):
         assert np.array_equal(pictures.images[pictures.stored], expected)
         assert pictures.images.dtype == np.uint8
 
@@ -46,6 +47,20 @@ def test_damaged_files_are_left_out_and_remembered(few_digits: Path) -> None:
         ]
         last = pictures.manifest.pictures[-1]
         assert np.array_equal(pictures.images[pictures.stored[-1]], decode(last.path, 23))
+
+
+@needs_caltech101
+def test_decoders_are_quiet_about_damage_that_they_recover_from(
+    caltech101: Path, few_digits: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray((caltech101 / "Faces" / "image_0001.jpg").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 40] = bytes(40)
+    (few_digits / "0" / "damaged.jpg").write_bytes(content)
+    pictures = load_pictures(scan(few_digits), 26)
+    assert len(pictures.manifest.pictures) == 121
+    assert capfd.readouterr() == ("", "")
+    os.write(2, b"here again")
+    assert capfd.readouterr().err == "here again"
 
 
 def test_an_absurd_picture_leaves_nothing_in_the_cache(

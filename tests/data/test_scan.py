@@ -41,8 +41,10 @@ def test_a_class_folder_is_searched_to_its_depths_and_clutter_is_passed_over(few
 def test_other_files_are_problems(few_digits: Path) -> None:
     (few_digits / "0" / "notes.txt").write_text("three of them are sevens")
     (few_digits / "1" / "gone.png").symlink_to(few_digits / "nowhere.png")
+    shutil.copy(next((few_digits / "2").iterdir()), few_digits / "loose.PNG")
     manifest = scan(few_digits)
     assert [(problem.path.name, problem.reason.split(":")[0]) for problem in manifest.problems] == [
+        ("loose.PNG", "lies in no class folder"),
         ("notes.txt", "no image"),
         ("gone.png", "the link leads nowhere"),
     ]

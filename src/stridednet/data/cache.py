@@ -111,7 +111,7 @@ def _decode_all(pictures: Sequence[Picture], size: int, images: Pixels) -> dict[
                 reasons[row] = str(error)
         return reasons
 
-    with _quiet_pillow():
+    with _quiet_decoders():
         return {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
 
 
@@ -139,17 +139,26 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings and log about odd metadata off the screen; damaged pictures are listed by name anyway."""
+def _quiet_decoders() -> Iterator[None]:
+    """Keep what decoders say about odd metadata and odd bytes off the screen.
+
+    They do not name the file; files that cannot be read are listed by name anyway. libjpeg writes to the process's
+    standard error itself, so that is where it is silenced.
+    """
     log = logging.getLogger("PIL")
     level = log.level
     log.setLevel(logging.CRITICAL)
+    screen = os.dup(2)
     try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"PIL\.")
             yield
     finally:
         log.setLevel(level)
+        os.dup2(screen, 2)
+        os.close(screen)
 
 
 def _key(digests: Sequence[str], size: int) -> str:

@@ -110,26 +110,15 @@ def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifes
         DataError: The data set is not there, has fewer than two classes, or lacks a label that was asked for.
     """
     root = dataset_root(dataset)
-    folders = _subfolders(root)
-    parts, ignored = _subset_folders(folders)
-    if parts:
-        classes: list[tuple[Path, Subset | None]] = [
-            (folder, subset) for part, subset in parts for folder in _subfolders(part)
-        ]
-        known = sorted({folder.name for folder, subset in classes if subset == "train"})
-    else:
-        classes = [(folder, None) for folder in folders]
-        left_out = SOURCES[os.fspath(dataset)].left_out if os.fspath(dataset) in SOURCES else ()
-        ignored = [name for name in left_out if name not in labels]
-        known = sorted(folder.name for folder in folders if folder.name not in ignored)
-    chosen = _chosen_labels(known, labels, root, folders)
-
-    pictures: list[Picture] = []
-    problems: list[Problem] = []
-    strangers = {folder.name for folder, _ in classes} - set(known) - set(ignored)
+    layout = _layout(root, left_out=_left_out(dataset, labels))
+    chosen = _chosen_labels(layout, labels)
+    strangers = {folder.name for folder, _ in layout.classes} - set(layout.known)
     if strangers and not labels:
         raise DataError(f"{root}: no training images of {', '.join(sorted(strangers))}; add some, or choose --labels")
-    for folder, subset in sorted(classes, key=lambda item: (item[0].name, item[0])):
+
+    pictures: list[Picture] = []
+    problems = [Problem(path, "lies in no class folder") for folder in layout.above for path in _loose_pictures(folder)]
+    for folder, subset in layout.classes:
         if folder.name in chosen:
             for path in _files(folder):
                 reason = _why_no_picture(path)
@@ -137,9 +126,42 @@ def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifes
                     problems.append(Problem(path, reason))
                 else:
                     pictures.append(Picture(path, folder.name, subset))
-    manifest = Manifest(root, chosen, tuple(pictures), tuple(problems), tuple(sorted(ignored)))
+    manifest = Manifest(root, chosen, tuple(pictures), tuple(problems), layout.ignored)
     _require_pictures(manifest)
     return manifest
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Class folders and their subsets, in a fixed order; the folders above them; the labels that can be chosen."""
+
+    root: Path
+    classes: tuple[tuple[Path, Subset | None], ...]
+    above: tuple[Path, ...]
+    known: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def _layout(root: Path, left_out: Sequence[str]) -> _Layout:
+    folders = _subfolders(root)
+    parts, ignored = _subset_folders(folders)
+    if parts:
+        found: list[tuple[Path, Subset | None]] = [
+            (folder, subset) for part, subset in parts for folder in _subfolders(part)
+        ]
+        above = [root, *(part for part, _ in parts)]
+    else:
+        ignored = [name for name in left_out if (root / name).is_dir()]
+        found = [(folder, None) for folder in folders if folder.name not in ignored]
+        above = [root]
+    classes = sorted(found, key=lambda item: (item[0].name, item[0]))
+    known = sorted({folder.name for folder, subset in classes if subset in (None, "train")})
+    return _Layout(root, tuple(classes), tuple(above), tuple(known), tuple(sorted(ignored)))
+
+
+def _left_out(dataset: str | os.PathLike[str], labels: Sequence[str]) -> list[str]:
+    source = SOURCES.get(os.fspath(dataset))
+    return [name for name in source.left_out if name not in labels] if source else []
 
 
 def _require_pictures(manifest: Manifest) -> None:
@@ -150,18 +172,19 @@ def _require_pictures(manifest: Manifest) -> None:
             raise DataError(f"class '{printable(label)}' has no image in {where}; add some, or choose --labels")
 
 
-def _chosen_labels(known: list[str], wanted: Sequence[str], root: Path, folders: list[Path]) -> tuple[str, ...]:
+def _chosen_labels(layout: _Layout, wanted: Sequence[str]) -> tuple[str, ...]:
+    root, known = layout.root, layout.known
     unknown = [label for label in wanted if label not in known]
     if unknown:
         raise DataError(f"{root} has no class {', '.join(map(repr, unknown))}; known labels: {', '.join(known)}")
-    chosen = tuple(sorted(set(wanted))) or tuple(known)
+    chosen = tuple(sorted(set(wanted))) or known
     if len(chosen) >= 2:
         return chosen
     if wanted:
         raise DataError(
             f"--labels names one class, {wanted[0]!r}; a classifier needs two or more of {', '.join(known)}"
         )
-    deeper = [folder for folder in folders if len(_subfolders(folder)) >= 2]
+    deeper = [folder for folder, _ in layout.classes if len(_subfolders(folder)) >= 2]
     hint = f"; did you mean {deeper[0]}?" if deeper else "; a data set has one sub-folder per class"
     raise DataError(f"{root} has {len(chosen)} class folders, and a classifier needs two or more{hint}")
 
@@ -191,6 +214,14 @@ def _subfolders(folder: Path) -> list[Path]:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_clutter(entry.name))
     except OSError as error:
         raise DataError(f"cannot read the folder {folder}: {error.strerror}") from None
+
+
+def _loose_pictures(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not is_clutter(path.name) and path.is_file()
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:
