@@ -221,6 +221,7 @@ def test_a_full_disk_loses_only_the_epoch_under_way(finished: Path, pictures: Pa
     done = subprocess.run(
         [sys.executable, "-c", FILLS_UP, pictures, json.dumps(SMALL), out], capture_output=True, text=True, check=True
     )
+    assert f"1 epochs are saved; go on with: stridednet train --resume {out}" in done.stdout
     assert f"StorageError cannot write {out / 'checkpoint' / 'state.npz'}: File too large" in done.stdout
     assert [path.name for path in (out / "checkpoint").iterdir()] == ["state.npz"]
     checkpoint = Run.unfinished(out).load_checkpoint()

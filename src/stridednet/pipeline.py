@@ -188,8 +188,8 @@ def _train(
         try:
             validation = partial(data.batches, data.split.curve)
             for row in train_epochs(executor, stream, validation, epochs, recipe.seed, observer):
+                run.save_epoch(Checkpoint(executor.state(), [*history, row], data.hash))
                 history.append(row)
-                run.save_epoch(Checkpoint(executor.state(), history, data.hash))
                 observer.on_epoch(row)
         finally:
             observer.on_end()

@@ -82,7 +82,7 @@ def test_version_and_data_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     assert re.match(r"digits is in .*digits", lines[0])
     assert re.match(r"digits +5,000 handwritten digits .*\(in .*digits\)", lines[1])
-    assert re.match(r"caltech101 +9,144 photographs .*\(not fetched yet\)", lines[2])
+    assert re.match(r"caltech101 +9,144 photographs .*\(a download of 137 MB, not fetched yet\)", lines[2])
 
 
 def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Command, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def list_command() -> None:
     from stridednet.data.sources import SOURCES
 
     for source in SOURCES.values():
-        where = f"in {source.folder}" if source.is_here() else "not fetched yet"
+        where = f"in {source.folder}" if source.is_here() else source.while_missing
         print(f"{source.name:12}{source.description} ({where})")
 
 

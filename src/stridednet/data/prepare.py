@@ -58,7 +58,7 @@ def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None])
     """
     scanned = scan(settings.dataset, settings.labels)
     say(f"{len(scanned.pictures):,} pictures of {len(scanned.labels)} classes in {scanned.root}")
-    if scanned.ignored_folders:
+    if scanned.ignored_folders and not settings.labels:
         say(f"left out: {', '.join(map(printable, scanned.ignored_folders))}")
     pictures = load_pictures(scanned, image_size)
     manifest = pictures.manifest

@@ -19,13 +19,14 @@ class Source(ABC):
     """A data set that a name stands for.
 
     ``hints`` are settings that hold where the user says nothing; ``left_out`` are class folders that are used only
-    where the user names them.
+    where the user names them. ``while_missing`` says what is the case before the data set is in the cache.
     """
 
     name: str
     description: str
     hints: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    while_missing: str = "not fetched yet"
 
     @property
     def folder(self) -> Path:
@@ -148,13 +149,15 @@ SOURCES: dict[str, Source] = {
     for source in (
         Digits(
             "digits",
-            "5,000 handwritten digits of 28x28 pixels, from MNIST; ships with a dependency",
+            "5,000 handwritten digits of 28x28 pixels, from MNIST",
             hints={"image_size": 28, "augmentation.horizontal_flip": False},
+            while_missing="ships with a dependency, written out when first used",
         ),
         Caltech101(
             "caltech101",
-            "9,144 photographs of 101 kinds of object and a background class; a download of 137 MB",
+            "9,144 photographs of 101 kinds of object and a background class",
             left_out=("BACKGROUND_Google",),
+            while_missing="a download of 137 MB, not fetched yet",
         ),
     )
 }

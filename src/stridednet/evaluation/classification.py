@@ -41,7 +41,7 @@ def classify(probabilities: NDArray[np.float32], targets: NDArray[np.float32], l
             "macro_f1": numbers["macro avg"]["f1-score"],
             "weighted_f1": numbers["weighted avg"]["f1-score"],
             "support": len(truth),
-            "classes": {label: numbers[label] for label in labels},
+            "classes": {label: numbers[label] | {"support": int(numbers[label]["support"])} for label in labels},
             "confusion": confusion_matrix(truth, guess, labels=columns).tolist(),
         },
     )
