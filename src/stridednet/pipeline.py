@@ -81,7 +81,7 @@ def train(
     executor = _prepare_executor(merged, len(data.labels))
     run = Run.create(merged, None if out is None else Path(out))
     _write_data(run, data)
-    return _train(run, merged, data, executor, [], plot, observer)
+    return _Training(run, merged, data, executor, [], plot, observer).finish()
 
 
 def resume(
@@ -114,7 +114,7 @@ def resume(
         executor.restore(checkpoint.state)
         history = checkpoint.history
     _write_data(run, data)
-    return _train(run, recipe, data, executor, history, plot, observer)
+    return _Training(run, recipe, data, executor, history, plot, observer).finish()
 
 
 def _require_torch() -> None:
@@ -164,61 +164,65 @@ def _write_data(run: Run, data: TrainingData) -> None:
         )
 
 
-def _train(
-    run: Run,
-    recipe: Recipe,
-    data: TrainingData,
-    executor: KerasExecutor,
-    history: History,
-    plot: str | os.PathLike[str] | None,
-    observer: Observer,
-) -> Result:
-    rows = data.split.train
-    stream = BatchStream(
-        data.pictures.images,
-        data.pictures.stored[rows],
-        data.targets[rows],
-        recipe.batch_size,
-        Augmentation(**recipe.augmentation.model_dump()),
-        recipe.seed,
-    )
-    epochs = range(len(history) + 1, recipe.epochs + 1)
-    try:
-        observer.on_start(Plan(recipe.epochs, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
+@dataclass(frozen=True)
+class _Training:
+    """A training somewhere between its first epoch and its report."""
+
+    run: Run
+    recipe: Recipe
+    data: TrainingData
+    executor: KerasExecutor
+    history: History
+    plot: str | os.PathLike[str] | None
+    observer: Observer
+
+    def finish(self) -> Result:
+        """Do what is left of it; when it cannot go on, say how to do so later."""
         try:
-            validation = partial(data.batches, data.split.curve)
-            for row in train_epochs(executor, stream, validation, epochs, recipe.seed, observer):
-                run.save_epoch(Checkpoint(executor.state(), [*history, row], data.hash))
+            self._train()
+            return self._report()
+        except (KeyboardInterrupt, StorageError):
+            self.observer.on_message(
+                f"{len(self.history)} epochs are saved; go on with: stridednet train --resume {self.run.folder}"
+            )
+            raise
+
+    def _train(self) -> None:
+        recipe, data, history = self.recipe, self.data, self.history
+        rows = data.split.train
+        stream = BatchStream(
+            data.pictures.images,
+            data.pictures.stored[rows],
+            data.targets[rows],
+            recipe.batch_size,
+            Augmentation(**recipe.augmentation.model_dump()),
+            recipe.seed,
+        )
+        validation = partial(data.batches, data.split.curve)
+        epochs = range(len(history) + 1, recipe.epochs + 1)
+        self.observer.on_start(Plan(recipe.epochs, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
+        try:
+            for row in train_epochs(self.executor, stream, validation, epochs, recipe.seed, self.observer):
+                self.run.save_epoch(Checkpoint(self.executor.state(), [*history, row], data.hash))
                 history.append(row)
-                observer.on_epoch(row)
+                self.observer.on_epoch(row)
         finally:
-            observer.on_end()
-        return _finish(run, recipe, data, executor, history, plot)
-    except (KeyboardInterrupt, StorageError):
-        observer.on_message(f"{len(history)} epochs are saved; go on with: stridednet train --resume {run.folder}")
-        raise
+            self.observer.on_end()
 
-
-def _finish(
-    run: Run,
-    recipe: Recipe,
-    data: TrainingData,
-    executor: KerasExecutor,
-    history: History,
-    plot: str | os.PathLike[str] | None,
-) -> Result:
-    probabilities = executor.predict(data.batches(data.split.report))
-    truth = data.targets[data.split.rows(data.split.report)]
-    classification = classify(probabilities, truth, [printable(label) for label in data.labels])
-    _save_model(run, executor.model)
-    for path in (run.folder / "plot.png", *([Path(plot)] if plot is not None else [])):
-        with written_whole(path) as beside:
-            plot_history(history, data.split.curve, beside)
-    run.write_history(history)
-    run.write_text("report.txt", classification.text)
-    report = build_report(recipe, data, executor.model.count_params(), history, classification)
-    run.write_json("report.json", report)  # the last file: a run that has it is finished
-    return Result(run, history, classification, report)
+    def _report(self) -> Result:
+        run, data, history, model = self.run, self.data, self.history, self.executor.model
+        probabilities = self.executor.predict(data.batches(data.split.report))
+        truth = data.targets[data.split.rows(data.split.report)]
+        classification = classify(probabilities, truth, [printable(label) for label in data.labels])
+        _save_model(run, model)
+        for path in (run.folder / "plot.png", *([Path(self.plot)] if self.plot is not None else [])):
+            with written_whole(path) as beside:
+                plot_history(history, data.split.curve, beside)
+        run.write_history(history)
+        run.write_text("report.txt", classification.text)
+        report = build_report(self.recipe, data, model.count_params(), history, classification)
+        run.write_json("report.json", report)  # the last file: a run that has it is finished
+        return Result(run, history, classification, report)
 
 
 def _save_model(run: Run, model: keras.Model) -> None:
