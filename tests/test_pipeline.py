@@ -266,6 +266,24 @@ def test_wrong_input_leaves_nothing_behind(pictures: Path, tmp_path: Path, monke
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("constraint", ["max_norm(1)", "unit_norm", "min_max_norm(0.5, 1)", "non_neg"])
+def test_any_constraint_trains(pictures: Path, tmp_path: Path, constraint: str) -> None:
+    settings = SMALL | {"epochs": 1, "model.kernel_constraint": constraint, "model.bias_constraint": constraint}
+    stridednet.train(pictures, settings=settings, out=tmp_path / "run")
+
+
+def test_channels_first_is_refused_in_one_line(pictures: Path, tmp_path: Path) -> None:
+    import keras
+
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(stridednet.StridedNetError, match="training takes images with channels last"):
+            stridednet.train(pictures, settings=SMALL, out=tmp_path / "run")
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_no_number_ends_the_training(pictures: Path, tmp_path: Path) -> None:
     wild = SMALL | {"optimizer.learning_rate": 1e30, "model.activation": "linear"}
     with pytest.raises(stridednet.StridedNetError, match=r"the loss became (nan|inf) in epoch \d: set a lower"):

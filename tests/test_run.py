@@ -20,6 +20,13 @@ def test_runs_are_named_after_data_set_and_recipe(tmp_path: Path, monkeypatch: p
     assert Run.unfinished(names[1]).recipe() == recipe
 
 
+def test_runs_on_a_disk_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to("/nowhere/at/all")
+    with pytest.raises(StorageError, match="cannot write runs/train"):
+        Run.create(Recipe())
+
+
 def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"is not empty; .*--resume"):

@@ -64,7 +64,7 @@ def train(
         InputError: An argument, a setting or the data set is wrong; nothing was written.
         StorageError: The disk is full; `resume` goes on when there is room.
     """
-    _require_torch()
+    _prepare_backend()
     observer = observer or Observer()
     chosen_recipe, chosen = load_recipe(recipe)
     overrides = dict(settings or {})
@@ -97,7 +97,7 @@ def resume(
     Raises:
         RunError: There is no unfinished run, or the data set has changed since.
     """
-    _require_torch()
+    _prepare_backend()
     observer = observer or Observer()
     run = Run.unfinished(Path(folder))
     recipe = run.recipe()
@@ -117,11 +117,16 @@ def resume(
     return _Training(run, recipe, data, executor, history, plot, observer).finish()
 
 
-def _require_torch() -> None:
+def _prepare_backend() -> None:
     if keras.backend.backend() != "torch":
         raise InputError(
             f"training runs on the PyTorch backend, but Keras uses {keras.backend.backend()}; "
             "unset KERAS_BACKEND, or import stridednet before keras"
+        )
+    if keras.config.image_data_format() != "channels_last":
+        raise InputError(
+            "training takes images with channels last, but Keras is configured for channels first; set "
+            "image_data_format to channels_last in keras.json or with keras.config.set_image_data_format"
         )
     torch.set_num_threads(usable_cores())
     cv2.setNumThreads(1)  # pictures are worked on side by side already, and beside the network

@@ -5,7 +5,6 @@ import io
 import itertools
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -157,13 +156,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-            os.close(handle)
-            beside = Path(name)
+            beside = path.with_name(f".partial-{path.name}")  # one name, so that a kill leaves one file at the most
             yield beside
             with beside.open("rb") as file:
                 os.fsync(file.fileno())
-            beside.chmod(0o644)
             beside.replace(path)
     finally:
         if beside is not None:
@@ -181,10 +177,11 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def _new_folder(recipe: Recipe) -> Path:
     name = f"{_dataset_name(recipe.data.dataset)}-{recipe.name}"
+    RUNS.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         folder = RUNS / (name if number == 1 else f"{name}-{number}")
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir()
             return folder
         except FileExistsError:
             continue

@@ -86,7 +86,8 @@ def test_version_and_data_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Command, tmp_path: Path) -> None:
-    done = command("train", few_digits, *SETTINGS, "-p", "figure.png")
+    coloured = os.environ | {"FORCE_COLOR": "1"}  # as many CI systems have it
+    done = command("train", few_digits, *SETTINGS, "-p", "figure.png", env=coloured)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert f"120 pictures of 3 classes in {few_digits}" in lines
@@ -99,6 +100,19 @@ def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Comman
     assert lines[-2:] == ["run: runs/train/few-tutorial", "figure: figure.png"]
     assert (tmp_path / "figure.png").is_file()
     assert "\x1b" not in done.stdout
+
+
+def test_the_unforeseen_is_one_line_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], few_digits: Path, tmp_path: Path
+) -> None:
+    def breaks(*_: object) -> None:
+        raise KeyError("odd\nkey")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stridednet.pipeline.build_model", breaks)
+    assert _main(monkeypatch, "train", few_digits, *SETTINGS) == 1
+    error = capsys.readouterr().err
+    assert error == "error: this should not happen: KeyError: 'odd\\nkey'. With --debug it shows where.\n"
 
 
 def test_json_keeps_standard_output_clean(few_digits: Path, command: Command) -> None:

@@ -37,6 +37,16 @@ def test_broken_archives_are_refused(few_digits: Path, tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"packed.tar.gz cannot be unpacked"):
         scan(archive)
+    page = tmp_path / "pets.tar.gz"
+    page.write_text("<html>404 Not Found</html>")
+    packed = Path(shutil.make_archive(str(tmp_path / "squeezed"), "xztar", few_digits))
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 255
+    packed.write_bytes(content)
+    for broken in (page, packed):
+        with pytest.raises(DataError, match="cannot be unpacked") as caught:
+            scan(broken)
+        assert "\n" not in str(caught.value)
     empty = tmp_path / "empty.zip"
     empty.write_bytes(b"")
     with pytest.raises(DataError, match=r"empty.zip cannot be unpacked"):

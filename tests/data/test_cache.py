@@ -1,5 +1,6 @@
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from conftest import needs_caltech101
 from stridednet.data import cache
-from stridednet.data.cache import load_pictures
+from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.decode import decode
 from stridednet.data.scan import scan
 from stridednet.errors import DataError
@@ -74,6 +75,36 @@ def test_an_absurd_picture_leaves_nothing_in_the_cache(
     with pytest.raises(DataError, match=r"bomb.bmp has more than 89,478,485 pixels"):
         load_pictures(scan(few_digits), 24)
     assert list((tmp_path / "own" / "decoded").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["images.npy", "problems.json"])
+def test_a_damaged_entry_is_made_anew(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
+    before = load_pictures(scan(few_digits), 24)
+    file = next((tmp_path / "own").rglob(name))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
+    after = load_pictures(scan(few_digits), 24)
+    assert not after.from_cache
+    assert np.array_equal(after.images, decoded_again(before))
+    assert load_pictures(scan(few_digits), 24).from_cache
+
+
+def decoded_again(pictures: Pictures) -> np.ndarray:
+    return np.stack([decode(picture.path, 24) for picture in pictures.manifest.pictures])
+
+
+def test_what_a_killed_process_left_is_removed(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
+    for name, age in ((".old", 90_000), (".new", 60)):
+        folder = tmp_path / "own" / "decoded" / name
+        folder.mkdir(parents=True)
+        os.utime(folder, (time.time() - age,) * 2)
+    load_pictures(scan(few_digits), 24)
+    assert [path.name for path in (tmp_path / "own" / "decoded").glob(".*")] == [".new"]
 
 
 def test_without_a_cache_that_can_be_written(few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

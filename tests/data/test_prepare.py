@@ -32,6 +32,16 @@ def test_identical_pictures_in_two_subsets_are_reported(digits: Path, tmp_path: 
     assert "the data set's own subsets: 20 train, 8 test; curve on test, report on test" in said
 
 
+def test_a_test_subset_that_was_drawn_is_called_that(digits: Path, tmp_path: Path) -> None:
+    root = tmp_path / "parts"
+    copy_digits(digits, root / "train", "01", 10)
+    (root / "test" / "0").mkdir(parents=True)
+    (root / "test" / "0" / "damaged.png").touch()
+    data, said = _prepare(root)
+    assert "stratified split: 15 train, 5 test; curve on test, report on test" in said
+    assert data.split.drawn  # type: ignore[attr-defined]
+
+
 def test_problems_are_named_and_counted_or_an_error(few_digits: Path) -> None:
     (few_digits / "0" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (few_digits / "1" / "notes.txt").write_text("x")

@@ -83,6 +83,17 @@ def test_classes_called_train_and_bus_are_classes(digits: Path, tmp_path: Path) 
     assert scan(root).labels == ("1", "train")
 
 
+def test_a_test_folder_without_classes_is_left_out(digits: Path, tmp_path: Path) -> None:
+    root = tmp_path / "kaggle"
+    copy_digits(digits, root / "train", "01", 5)
+    shutil.copytree(digits / "2", root / "test")
+    manifest = scan(root)
+    assert (manifest.labels, len(manifest.pictures), manifest.ignored_folders) == (("0", "1"), 10, ("test",))
+    shutil.copytree(digits / "3", root / "unlabeled")
+    with pytest.raises(DataError, match=r"kaggle/train holds folders as if it were a subset, and .*/unlabeled stands"):
+        scan(root)
+
+
 def test_subsets_that_do_not_fit(digits: Path, tmp_path: Path) -> None:
     root = tmp_path / "parts"
     copy_digits(digits, root / "train", "01", 5)

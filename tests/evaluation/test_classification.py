@@ -19,6 +19,13 @@ def test_numbers_computed_by_hand() -> None:
     assert "accuracy                           0.67         6" in result.text
 
 
+def test_classes_may_have_the_names_of_averages() -> None:
+    truth = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
+    guess = np.eye(3, dtype=np.float32)[[0, 1, 1, 2]]
+    classes = classify(guess, truth, ["accuracy", "macro avg", "0"]).numbers["classes"]
+    assert [classes[label]["recall"] for label in ("accuracy", "macro avg", "0")] == [0.5, 1.0, 1.0]
+
+
 def test_a_class_without_test_images_is_in_the_report() -> None:
     truth = np.eye(3, dtype=np.float32)[[0, 1]]
     result = classify(truth, truth, ["cat", "dog", "fox"])

@@ -150,6 +150,18 @@ def test_he_normal_weights_have_the_papers_spread() -> None:
     assert kernel.std() == pytest.approx((2 / fan_in) ** 0.5, rel=0.02)  # He et al. 2015, arXiv:1502.01852
 
 
+def test_one_initializer_object_draws_for_each_layer_anew() -> None:
+    model = StridedNet.build(64, 64, 3, 4, None, keras.initializers.HeNormal())
+    first, second = (model.get_layer(name).get_weights()[0] for name in ("stage1_conv2", "stage2_conv2"))
+    numbers = first.ravel()[:9000], second.ravel()[:9000]
+    assert abs(np.corrcoef(*numbers)[0, 1]) < 0.05
+
+
+def test_a_way_of_downsampling_that_is_none_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"downsample is 'strides' or 'max_pool'\. Received: 'stride'"):
+        _build(downsample="stride")
+
+
 def test_groups_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ModelError, match=r"groups must divide .*: 3 does not divide 16\. Received: groups=3"):
         _build(groups=3)

@@ -50,6 +50,12 @@ def main() -> None:
             raise
         print(f"error: {_message(error)}", file=sys.stderr)
         sys.exit(_status(error))
+    except Exception as error:
+        if debug:
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"error: this should not happen: {reason}. With --debug it shows where.", file=sys.stderr)
+        sys.exit(StridedNetError.exit_status)
     if status == INTERRUPTED:
         print("interrupted", file=sys.stderr)
     sys.exit(status)

@@ -1,8 +1,7 @@
 """A training on the screen: one bar where there is a terminal, one line an epoch elsewhere."""
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,15 +12,15 @@ from stridednet.training.history import EpochRow
 from stridednet.training.observer import Observer, Plan
 
 
-@contextmanager
-def console_observer(*, quiet: bool) -> Iterator[Observer]:
-    """Give the observer that fits the screen.
+def console_observer(*, quiet: bool) -> Observer:
+    """Return the observer that fits the screen.
 
     Args:
         quiet: Keep standard output free for machine-readable results, and talk on standard error.
     """
     console = Console(stderr=quiet, highlight=False)
-    yield _BarObserver(console) if console.is_terminal else _LineObserver(console)
+    terminal = console.file.isatty() and not console.is_dumb_terminal
+    return _BarObserver(console) if terminal else _LineObserver(Console(stderr=quiet, highlight=False, no_color=True))
 
 
 class _LineObserver(Observer):
@@ -77,7 +76,7 @@ class _BarObserver(Observer):
         self._plan = plan
         self._val = _scores(plan.finished[-1].val_loss, plan.finished[-1].val_accuracy, "val_") if plan.finished else ""
         self._speed = 0.0
-        self._last_step: float | None = None
+        self._last_step = time.perf_counter()
         self._task = self._bar.add_task(
             "starting", total=plan.epochs * plan.steps, completed=len(plan.finished) * plan.steps, speed=""
         )
@@ -85,9 +84,8 @@ class _BarObserver(Observer):
 
     def on_step(self, epoch: int, step: int, scores: Scores) -> None:
         now = time.perf_counter()
-        if self._last_step is not None:
-            speed = self._plan.images_per_step / (now - self._last_step)
-            self._speed = 0.9 * self._speed + 0.1 * speed if self._speed else speed
+        speed = self._plan.images_per_step / (now - self._last_step)
+        self._speed = 0.9 * self._speed + 0.1 * speed if self._speed else speed
         self._last_step = now
         self._bar.scores = f"{_scores(*scores)}  {self._val}"
         self._bar.update(
@@ -100,7 +98,7 @@ class _BarObserver(Observer):
     def on_epoch(self, row: EpochRow) -> None:
         self._val = _scores(row.val_loss, row.val_accuracy, "val_")
         self._bar.scores = f"{_scores(row.loss, row.accuracy)}  {self._val}"
-        self._last_step = None  # the next step's time would include the validation
+        self._last_step = time.perf_counter()  # without the validation
 
     def on_end(self) -> None:
         self._bar.stop()

@@ -61,15 +61,14 @@ def train_command(
     settings |= dict(map(parse_override, assignments or []))
     load_recipe(recipe or DEFAULT_RECIPE)[0].replace(settings)  # a typing error is told before Keras is loaded
 
+    from stridednet import pipeline
     from stridednet.cli.progress import console_observer
 
-    with console_observer(quiet=as_json) as observer:
-        from stridednet import pipeline
-
-        if resume is not None:
-            result = pipeline.resume(resume, plot=plot, observer=observer)
-        else:
-            result = pipeline.train(given, recipe or DEFAULT_RECIPE, settings, out=out, plot=plot, observer=observer)
+    observer = console_observer(quiet=as_json)
+    if resume is not None:
+        result = pipeline.resume(resume, plot=plot, observer=observer)
+    else:
+        result = pipeline.train(given, recipe or DEFAULT_RECIPE, settings, out=out, plot=plot, observer=observer)
     if as_json:
         print(json.dumps(result.report, indent=2))
         return

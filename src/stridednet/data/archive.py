@@ -1,6 +1,7 @@
 """An archive of a data set -> a folder in the cache; the archive itself stays as it is."""
 
 import hashlib
+import lzma
 import os
 import shutil
 import tarfile
@@ -14,7 +15,7 @@ from pathlib import Path
 from stridednet.errors import DataError, StorageError
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
 
 def cache_folder() -> Path:
@@ -44,7 +45,12 @@ def unpacked(archive: Path) -> Path:
         DataError: The archive is broken, encrypted, or holds a path that leads out of it.
         StorageError: The cache cannot be written.
     """
-    stat = archive.stat()
+    try:
+        with archive.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            file.read(1)
+    except OSError as error:
+        raise DataError(f"{archive} cannot be read: {error.strerror}") from None
     identity = f"{archive.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
     folder = cache_folder() / "archives" / hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     if not folder.is_dir():
@@ -67,7 +73,8 @@ def unpack(archive: Path, folder: Path) -> None:
             with tarfile.open(archive) as tarred:
                 tarred.extractall(folder, filter="data")
     except _BROKEN as error:
-        raise DataError(f"{archive} cannot be unpacked: {error}") from None
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise DataError(f"{archive} cannot be unpacked: {reason}") from None
 
 
 def innermost(folder: Path) -> Path:

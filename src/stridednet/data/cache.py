@@ -9,10 +9,11 @@ import json
 import logging
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +31,7 @@ from stridednet.machine import usable_cores
 
 MAX_CACHE_BYTES = 4 * 2**30
 _DECODER = f"1 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # count up when decode.py gives other pixels
+_ABANDONED_AFTER = 24 * 3600.0  # seconds
 _PER_TASK = 32  # pictures; a worker holds one of them at a time
 T = TypeVar("T")
 
@@ -73,17 +75,26 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
         try:
             if not from_cache:
                 _decode_into(folder, manifest.pictures, size)
-            images = np.load(folder / "images.npy", mmap_mode="r")
-            reasons = {int(row): why for row, why in json.loads((folder / "problems.json").read_text()).items()}
-            os.utime(folder)
+            images, reasons = _read_entry(folder)
         except (StorageError, OSError):
             use_cache = False
+        except ValueError:  # damaged, by a power cut for instance
+            shutil.rmtree(folder, ignore_errors=True)
+            return load_pictures(manifest, size, use_cache=not folder.exists())
     if not use_cache:
         images = np.empty((len(digests), size, size, 3), np.uint8)
         reasons = _decode_all(manifest.pictures, size, images)
     problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
     stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
     return Pictures(manifest.without(problems), images, stored, tuple(digests[row] for row in stored), from_cache)
+
+
+def _read_entry(folder: Path) -> tuple[Pixels, dict[int, str]]:
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    reasons = {int(row): why for row, why in json.loads((folder / "problems.json").read_text()).items()}
+    with suppress(OSError):  # somebody else's cache can be read all the same
+        os.utime(folder)
+    return images, reasons
 
 
 def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
@@ -167,7 +178,12 @@ def _key(digests: Sequence[str], size: int) -> str:
 
 def _evict(cache: Path, keep: Path) -> None:
     """Remove the entries that were used longest ago, until the rest fits."""
-    entries = [entry for entry in cache.iterdir() if not entry.name.startswith(".")]
+    entries = []
+    for entry in cache.iterdir():
+        if not entry.name.startswith("."):
+            entries.append(entry)
+        elif time.time() - entry.stat().st_mtime > _ABANDONED_AFTER:  # its process was killed
+            shutil.rmtree(entry, ignore_errors=True)
     total = 0
     for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime, reverse=True):
         total += sum(file.stat().st_size for file in entry.iterdir())

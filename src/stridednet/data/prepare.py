@@ -66,7 +66,7 @@ def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None])
     divided = split(manifest, settings.test_size, settings.split_seed)
     subset_of = divided.subset_of()
     sizes = [(name, len(divided.rows(name))) for name in ("train", "val", "test")]
-    origin = "the data set's own subsets" if manifest.has_subsets else "stratified split"
+    origin = "stratified split" if divided.drawn else "the data set's own subsets"
     say(
         f"{origin}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}; "
         f"curve on {divided.curve}, report on {divided.report}"

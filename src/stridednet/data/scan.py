@@ -197,9 +197,19 @@ def _subset_folders(folders: list[Path]) -> tuple[list[tuple[Path, Subset]], lis
         if folder.name.lower() in _SUBSET_OF_FOLDER and _subfolders(folder)
     ]
     subsets = [subset for _, subset in parts]
-    alone = subsets == ["train"] and len(folders) == 1
-    if not alone and not ("train" in subsets and len(set(subsets)) > 1):
+    if "train" not in subsets:
         return [], []
+    if set(subsets) == {"train"}:
+        train = parts[0][0]
+        others = [folder for folder in folders if folder != train]
+        if len(_subfolders(train)) < 2 or _loose_pictures(train):
+            return [], []  # a class that is called train
+        strangers = [folder for folder in others if folder.name.lower() not in _SUBSET_OF_FOLDER]
+        if strangers:
+            raise DataError(
+                f"{train} holds folders as if it were a subset, and {strangers[0]} stands beside it as if both were "
+                f"classes; give {train} alone, or rename one of them"
+            )
     doubled = [subset for subset, count in Counter(subsets).items() if count > 1]
     if doubled:
         names = ", ".join(str(folder) for folder, subset in parts if subset == doubled[0])

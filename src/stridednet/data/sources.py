@@ -1,5 +1,6 @@
 """Data sets with a name: `digits`, which a dependency carries, and `caltech101`, which is downloaded once."""
 
+import errno
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stridednet.data.archive import cache_folder, folder_made_whole, innermost, is_archive, unpack
-from stridednet.errors import DataError, DownloadError
+from stridednet.errors import DataError, DownloadError, StorageError
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class Caltech101(Source):
                 progressbar=True,
             )
         except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong checksum a ValueError
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise StorageError(f"cannot write to the cache {cache_folder()}: {error.strerror}") from None
             reason = "its checksum is wrong" if isinstance(error, ValueError) else "the address cannot be reached"
             raise DownloadError(
                 f"could not download {self.name} from {self.url}: {reason}; try again, or use a copy that you have: "

@@ -18,12 +18,13 @@ class Split:
 
     ``curve`` is what the per-epoch validation is measured on, ``report`` what the final report is measured on, each by
     the name of its subset. Where there is no val subset, the curve is measured on test, as in the tutorial: it is drawn
-    and labelled, and chooses nothing.
+    and labelled, and chooses nothing. ``drawn`` says that the test subset was drawn from the training images.
     """
 
     train: Rows
     val: Rows
     test: Rows
+    drawn: bool = False
 
     @property
     def curve(self) -> str:
@@ -71,7 +72,7 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
             f"{test_size}: {error}"
         ) from None
     _require(manifest, labels[train], 1)
-    return Split(train, val, test)
+    return Split(train, val, test, drawn=True)
 
 
 def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:

@@ -32,16 +32,21 @@ def classify(probabilities: NDArray[np.float32], targets: NDArray[np.float32], l
     """
     truth, guess = targets.argmax(axis=1), probabilities.argmax(axis=1)
     columns = range(len(labels))
-    common = {"labels": columns, "target_names": list(labels), "zero_division": 0.0}
-    numbers = classification_report(truth, guess, output_dict=True, **common)
+    common = {"labels": columns, "zero_division": 0.0}
+    # By number, since a class may be called "accuracy".
+    names = [f"{column}" for column in columns]
+    numbers = classification_report(truth, guess, target_names=names, output_dict=True, **common)
     return Classification(
-        text=classification_report(truth, guess, **common),
+        text=classification_report(truth, guess, target_names=list(labels), **common),
         numbers={
             "accuracy": numbers["accuracy"],
             "macro_f1": numbers["macro avg"]["f1-score"],
             "weighted_f1": numbers["weighted avg"]["f1-score"],
             "support": len(truth),
-            "classes": {label: numbers[label] | {"support": int(numbers[label]["support"])} for label in labels},
+            "classes": {
+                label: numbers[name] | {"support": int(numbers[name]["support"])}
+                for label, name in zip(labels, names, strict=True)
+            },
             "confusion": confusion_matrix(truth, guess, labels=columns).tolist(),
         },
     )

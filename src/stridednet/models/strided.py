@@ -90,19 +90,22 @@ class StridedNet:
         channel_axis = -1 if channels_last else 1
         shared = {
             "use_bias": use_bias,
-            "kernel_initializer": init,
-            "bias_initializer": bias_initializer,
             "kernel_regularizer": reg,
             "bias_regularizer": bias_regularizer,
             "activity_regularizer": activity_regularizer,
             "kernel_constraint": kernel_constraint,
             "bias_constraint": bias_constraint,
         }
+        if downsample not in ("strides", "max_pool"):
+            raise ModelError(f"downsample is 'strides' or 'max_pool'. Received: {downsample!r}")
         _check_groups(groups, stem_filters, filters)
 
+        def conv(x: Any, count: int, kernel: Any, pad: str, name: str, **more: Any) -> Any:
+            initializers = {"kernel_initializer": _fresh(init), "bias_initializer": _fresh(bias_initializer)}
+            return layers.Conv2D(count, kernel, padding=pad, name=name, **initializers, **more, **shared)(x)
+
         def halving_conv(x: Any, count: int, kernel: Any, pad: str, name: str, **more: Any) -> Any:
-            strides = 2 if downsample == "strides" else 1
-            return layers.Conv2D(count, kernel, strides=strides, padding=pad, name=name, **more, **shared)(x)
+            return conv(x, count, kernel, pad, name, strides=2 if downsample == "strides" else 1, **more)
 
         def halved(x: Any, name: str) -> Any:
             return x if downsample == "strides" else layers.MaxPooling2D(2, padding="same", name=name)(x)
@@ -117,15 +120,7 @@ class StridedNet:
             x = halved(halving_conv(x, stem_filters, stem_kernel, stem_padding, "stem"), "stem_pool")
             for stage, count in enumerate(filters, start=1):
                 first, second = f"stage{stage}_conv1", f"stage{stage}_conv2"
-                x = layers.Conv2D(
-                    count,
-                    kernel_size,
-                    padding=padding,
-                    dilation_rate=dilation_rate,
-                    groups=groups,
-                    name=first,
-                    **shared,
-                )(x)
+                x = conv(x, count, kernel_size, padding, first, dilation_rate=dilation_rate, groups=groups)
                 x = activated(x, first)
                 x = activated(halving_conv(x, count, kernel_size, padding, second, groups=groups), second)
                 x = halved(x, f"stage{stage}_pool")
@@ -136,11 +131,16 @@ class StridedNet:
                 "take larger images, smaller kernels or fewer stages"
             ) from error
         x = layers.Flatten(name="flatten")(x)
-        x = layers.Dense(dense_units, kernel_initializer=init, name="dense")(x)
+        x = layers.Dense(dense_units, kernel_initializer=_fresh(init), name="dense")(x)
         x = activated(x, "dense")
         x = layers.Dropout(dense_dropout, name="dense_dropout")(x)
         outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
         return keras.Model(inputs, outputs, name="stridednet")
+
+
+def _fresh(initializer: Any) -> Any:
+    """Give each layer its own, since one initializer object would draw the same numbers for all of them."""
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
 def _check_groups(groups: int, stem_filters: int, filters: Sequence[int]) -> None:

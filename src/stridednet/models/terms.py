@@ -15,10 +15,12 @@ def regularizer(text: str) -> keras.regularizers.Regularizer | None:
     return None if term.name == "none" else getattr(keras.regularizers, term.name)(*term.numbers)
 
 
-def constraint(text: str) -> keras.constraints.Constraint | None:
+def constraint(text: str, axis: int | list[int]) -> keras.constraints.Constraint | None:
     """Return the constraint that ``none``, ``max_norm(x)``, ``min_max_norm(x, y)``, ``non_neg`` or ``unit_norm`` means.
 
-    Norms are taken over all that goes into one filter: axes 0, 1 and 2 of a kernel.
+    Args:
+        text: What the recipe says.
+        axis: What norms are taken over: for a kernel all that goes into one filter, ``[0, 1, 2]``; for a bias 0.
 
     Raises:
         ValueError: It is none of these.
@@ -26,12 +28,12 @@ def constraint(text: str) -> keras.constraints.Constraint | None:
     term = parse_term(text, CONSTRAINTS)
     match term.name:
         case "max_norm":
-            return keras.constraints.MaxNorm(term.numbers[0], axis=[0, 1, 2])
+            return keras.constraints.MaxNorm(term.numbers[0], axis=axis)
         case "min_max_norm":
-            return keras.constraints.MinMaxNorm(term.numbers[0], term.numbers[1], axis=[0, 1, 2])
+            return keras.constraints.MinMaxNorm(term.numbers[0], term.numbers[1], axis=axis)
         case "non_neg":
             return keras.constraints.NonNeg()
         case "unit_norm":
-            return keras.constraints.UnitNorm(axis=[0, 1, 2])
+            return keras.constraints.UnitNorm(axis=axis)
         case _:
             return None

@@ -79,12 +79,14 @@ class KerasExecutor:
 
     def train_batch(self, batch: Batch) -> Scores:
         """Take one step, and return the scores of the batch before it."""
+        self.model.reset_metrics()  # older Keras goes on with the running means
         return _scores(self.model.train_on_batch(batch.images, batch.targets, return_dict=True))
 
     def evaluate(self, batches: Iterable[Batch]) -> Scores:
         """Score batches without learning from them."""
         running = RunningScores()
         for batch in batches:
+            self.model.reset_metrics()
             logs = self.model.test_on_batch(batch.images, batch.targets, return_dict=True)
             running.add(_scores(logs), len(batch.images))
         return running.mean()
