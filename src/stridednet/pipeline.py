@@ -24,11 +24,10 @@ from stridednet.machine import usable_cores
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe, hints_that_hold, load_recipe
 from stridednet.run import Checkpoint, Run, check_free, written_whole
-from stridednet.training.executor import KerasExecutor
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
+from stridednet.training.native import NativeExecutor
 from stridednet.training.observer import Observer, Plan
-from stridednet.training.optimizer import build_optimizer
 
 
 @dataclass(frozen=True)
@@ -146,10 +145,10 @@ def _with_hints(recipe: Recipe, chosen: frozenset[str], observer: Observer) -> R
     return recipe.replace(hints)
 
 
-def _prepare_executor(recipe: Recipe, classes: int) -> KerasExecutor:
+def _prepare_executor(recipe: Recipe, classes: int) -> NativeExecutor:
     keras.utils.set_random_seed(recipe.seed)
     model = build_model(recipe.model, recipe.image_size, classes)
-    return KerasExecutor(model, build_optimizer(recipe.optimizer, recipe.epochs))
+    return NativeExecutor(model, recipe.optimizer, recipe.epochs, recipe.precision)
 
 
 def _write_data(run: Run, data: TrainingData) -> None:
@@ -176,7 +175,7 @@ class _Training:
     run: Run
     recipe: Recipe
     data: TrainingData
-    executor: KerasExecutor
+    executor: NativeExecutor
     history: History
     plot: str | os.PathLike[str] | None
     observer: Observer

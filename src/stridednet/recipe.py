@@ -87,6 +87,7 @@ Constraint = Annotated[str, AfterValidator(_checked_constraint)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Padding = Literal["same", "valid"]
+Precision = Literal["auto", "bfloat16", "float32"]
 
 
 class _Settings(BaseModel):
@@ -157,6 +158,7 @@ class Recipe(_Settings):
     image_size: Annotated[int, Field(ge=8, le=1024)] = 96
     batch_size: PositiveInt = 32
     epochs: PositiveInt = 50
+    precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()

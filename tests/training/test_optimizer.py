@@ -1,26 +1,43 @@
 import keras
 import numpy as np
 import pytest
+import torch
 
-from stridednet.recipe import Recipe
-from stridednet.training.optimizer import build_optimizer
+from stridednet.recipe import OptimizerSettings
+from stridednet.training.optimizer import Optimizer
+from stridednet.training.parameters import Parameters
 
 
-def test_the_rate_decays_as_in_the_former_keras_optimizers() -> None:
-    optimizer = build_optimizer(Recipe().optimizer, epochs=50)
-    variable = keras.Variable(np.zeros(3, np.float32))
-    optimizer.build([variable])
-    rates = []
-    for _ in range(5):
-        rates.append(float(optimizer.learning_rate))
-        optimizer.apply([keras.ops.ones(3)], [variable])
-    assert rates == pytest.approx([1e-4 / (1 + 1e-4 / 50 * step) for step in range(5)], rel=1e-6)
+def _model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5)])
+
+
+def test_the_steps_are_those_of_keras_adam_with_the_former_decay() -> None:
+    ours, theirs = _model(), _model()
+    parameters = Parameters(ours)
+    optimizer = Optimizer(OptimizerSettings(learning_rate=0.01, decay=0.5), 4, parameters)
+    reference = keras.optimizers.Adam(
+        keras.optimizers.schedules.InverseTimeDecay(0.01, decay_steps=1, decay_rate=0.5 / 4)
+    )
+    rng = np.random.default_rng(0)
+    for step in range(20):
+        assert optimizer.rate() == pytest.approx(0.01 / (1 + 0.5 / 4 * step))
+        # Tiny gradients too, where epsilon counts.
+        gradients = [rng.normal(size=v.shape).astype(np.float32) * 10.0 ** rng.integers(-8, 1) for v in ours.variables]
+        for variable, gradient in zip(ours.variables, gradients, strict=True):
+            parameters.view(parameters.grad, variable).copy_(torch.from_numpy(gradient))
+        optimizer.step()
+        reference.apply([torch.from_numpy(gradient) for gradient in gradients], theirs.trainable_variables)
+    for our, their in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert np.allclose(our, their, atol=1e-5)
 
 
 def test_adam_takes_the_papers_first_step() -> None:
-    optimizer = build_optimizer(Recipe().replace({"optimizer.decay": 0.0}).optimizer, epochs=1)
-    variable = keras.Variable(np.array([1.0, -2.0], np.float32))
-    optimizer.build([variable])
-    optimizer.apply([keras.ops.convert_to_tensor([3.0, -0.5])], [variable])
+    model = _model()
+    before = model.get_weights()[0]
+    parameters = Parameters(model)
+    parameters.grad.fill_(-0.5)
+    Optimizer(OptimizerSettings(learning_rate=1e-3, decay=0.0), 1, parameters).step()
     # Kingma and Ba 2015, arXiv:1412.6980: with corrected moments the first step is the rate, against the sign.
-    assert variable.value.detach().numpy() == pytest.approx([1.0 - 1e-4, -2.0 + 1e-4], abs=1e-7)
+    assert model.get_weights()[0] == pytest.approx(before + 1e-3, abs=1e-6)

@@ -9,13 +9,14 @@ import numpy as np
 
 from stridednet.data.batches import Batch, BatchStream
 from stridednet.errors import TrainingError
-from stridednet.training.executor import Executor, RunningScores
 from stridednet.training.history import EpochRow
+from stridednet.training.native import NativeExecutor
 from stridednet.training.observer import Observer
+from stridednet.training.scores import RunningScores
 
 
 def train_epochs(
-    executor: Executor,
+    executor: NativeExecutor,
     stream: BatchStream,
     validation: Callable[[], Iterable[Batch]],
     epochs: range,

@@ -1,0 +1,162 @@
+"""A functional Keras model -> a list of steps on PyTorch tensors, walked once and run many times."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import torch
+
+from stridednet.errors import ModelError
+from stridednet.training.kernels import Kernel, Mode, Setting, build_kernel
+from stridednet.training.parameters import WorkingCopy
+
+Tensor = torch.Tensor
+
+
+_Compute = Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One operation: which tensors go in, which come out, and what computes them."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    compute: _Compute
+
+
+class Graph:
+    """A model that runs on PyTorch's own kernels, with the weights of a working copy.
+
+    A layer that has no kernel here is called itself, in float32. ``penalties`` are the terms that activity regularizers
+    and layers added to the loss in the latest run.
+    """
+
+    def __init__(self, model: keras.Model, weights: WorkingCopy, mode: Mode) -> None:
+        """Plan the steps.
+
+        Raises:
+            ModelError: The model has more than one input or output.
+        """
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise ModelError(f"a classifier has one input and one output. Received: {model.inputs}, {model.outputs}")
+        self.dtype = weights.dtype
+        self.penalties: list[Tensor] = []
+        self._weights = weights
+        self._mode = mode
+        self._input = id(model.inputs[0])
+        self._output = id(model.outputs[0])
+        self._softmax = False
+        self._steps = self._plan(model)
+
+    def run(self, images: Tensor, *, training: bool) -> Tensor:
+        """Return the logarithms of the probabilities, ``(batch, classes)``, float32.
+
+        Args:
+            images: As the model takes them, of any dtype.
+            training: As for Keras layers.
+        """
+        self.penalties = []
+        self._mode.training = training
+        tensors = {self._input: images.to(self.dtype)}
+        for step in self._steps:
+            results = step.compute(tuple(tensors[place] for place in step.inputs))
+            tensors.update(zip(step.outputs, results, strict=True))
+        scores = tensors[self._output].float()
+        if self._softmax:
+            return torch.log_softmax(scores, dim=-1)
+        epsilon = keras.config.epsilon()  # as in Keras' categorical_crossentropy
+        return (scores / scores.sum(dim=-1, keepdim=True)).clamp(epsilon, 1 - epsilon).log()
+
+    def _plan(self, model: keras.Model) -> list[_Step]:
+        nodes = [
+            node
+            for depth in sorted(model._nodes_by_depth, reverse=True)
+            for node in model._nodes_by_depth[depth]
+            if node.operation is not None and not node.is_input
+        ]
+        readers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
+        producer = {id(tensor): node for node in nodes for tensor in node.outputs}
+        folded = {}  # a convolution's or dense layer's node -> the activation behind it, which goes into its kernel
+        for node in nodes:
+            source = producer.get(id(node.input_tensors[0])) if _is_activation(node.operation) else None
+            if source is not None and readers[id(source.outputs[0])] == 1 and _can_fold(source.operation):
+                folded[id(source)] = node
+        gone = {id(node) for node in folded.values()}
+        return [self._step(node, folded.get(id(node))) for node in nodes if id(node) not in gone]
+
+    def _step(self, node: Any, following: Any) -> _Step:
+        layer = node.operation
+        outputs = tuple(id(tensor) for tensor in (following or node).outputs)
+        inputs = tuple(dict.fromkeys(id(tensor) for tensor in node.input_tensors))
+        last = following.operation if following is not None else layer
+        softmax = getattr(last, "activation", None) is keras.activations.softmax and self._output in outputs
+        kernel = None
+        if len(inputs) == 1 and isinstance(layer, keras.layers.Layer):
+            activation = last.activation if following is not None else None
+            if softmax and _can_end(layer, following):
+                activation = keras.activations.linear
+                self._softmax = True
+            kernel = build_kernel(Setting(layer, self._weights, self._mode, activation))
+            if kernel is None:
+                self._softmax = False
+        if kernel is None:
+            return _Step(inputs, outputs, self._keras_call(node, following, inputs))
+        return _Step(inputs, outputs, self._kernel_call(kernel, getattr(layer, "activity_regularizer", None)))
+
+    def _kernel_call(self, kernel: Kernel, regularizer: Any) -> _Compute:
+        def compute(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            result = kernel(inputs[0])
+            if regularizer is not None:
+                self.penalties.append(regularizer(result.float()))
+            return (result,)
+
+        return compute
+
+    def _keras_call(self, node: Any, following: Any, places: tuple[int, ...]) -> _Compute:
+        """Call the Keras operation itself, in float32, and take what it adds to the loss."""
+        operation = node.operation
+
+        def compute(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            known = dict(zip(places, (tensor.float() for tensor in inputs), strict=True))
+            arguments, options = node.arguments.fill_in(known)
+            if isinstance(operation, keras.layers.Layer):
+                result = operation(*arguments, **options, **self._training_argument(operation))
+                self.penalties += _taken_losses(operation)
+            else:
+                result = operation(*arguments, **options)
+            if following is not None:
+                result = following.operation(result)
+            return tuple(tensor.to(self.dtype) for tensor in keras.tree.flatten(result))
+
+        return compute
+
+    def _training_argument(self, layer: Any) -> dict[str, bool]:
+        return {"training": self._mode.training} if layer._call_has_training_arg else {}
+
+
+def _taken_losses(layer: Any) -> list[Tensor]:
+    """Take what a layer has added to the loss in its latest call, without the penalties on its weights."""
+    losses = [loss for part in layer._flatten_layers() for loss in part._losses]
+    layer._clear_losses()
+    return losses
+
+
+def _is_activation(operation: Any) -> bool:
+    return type(operation) is keras.layers.Activation and operation.activity_regularizer is None
+
+
+def _can_fold(operation: Any) -> bool:
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D, keras.layers.Dense)
+    return (
+        type(operation) in kinds
+        and operation.activation is keras.activations.linear
+        and operation.activity_regularizer is None
+    )
+
+
+def _can_end(layer: Any, following: Any) -> bool:
+    """Say whether the softmax at the end can be left to the loss, which is exact where exp would round to nothing."""
+    return type(layer) is keras.layers.Dense and (following is not None or layer.activity_regularizer is None)

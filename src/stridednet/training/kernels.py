@@ -1,0 +1,276 @@
+"""Keras layers -> functions on PyTorch tensors, with Keras' meaning of every parameter.
+
+Tensors lie as Keras has them, ``(batch, height, width, channels)`` and contiguous; a permuted view of that is what
+PyTorch calls channels last, and what its fastest CPU kernels want, so that no layout is ever converted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import torch
+import torch.nn.functional as nn
+from keras import layers
+
+from stridednet.training.parameters import WorkingCopy
+
+Tensor = torch.Tensor
+Kernel = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Mode:
+    """What changes from run to run: whether the model is in training, and the random numbers for dropout.
+
+    They are cheap: NumPy's SFC64, one byte or two for each element.
+    """
+
+    training: bool = False
+    generator: np.random.Generator = field(default_factory=lambda: np.random.Generator(np.random.SFC64(0)))
+
+    def seed(self, seed: int) -> None:
+        """Start again from a seed."""
+        self.generator = np.random.Generator(np.random.SFC64(seed))
+
+    def keep(self, shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:
+        """Return a mask of zeros, with probability ``rate``, and ``1 / (1 - rate)``.
+
+        The probability is a multiple of 1/256 where that is exact, as for 0.25 and 0.5, and else of 1/65536.
+        """
+        width = torch.int8 if float(rate * 256).is_integer() else torch.int16
+        levels = 2 ** (8 * width.itemsize)
+        drawn = bytearray(self.generator.bytes(shape.numel() * width.itemsize))
+        kept = torch.frombuffer(drawn, dtype=width).view(shape).ge(round(rate * levels) - levels // 2)
+        return kept.to(dtype).mul_(1 / (1 - rate))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A layer and where it is: what a kernel is built from.
+
+    Args:
+        layer: A built Keras layer.
+        weights: Where its weights are, in the precision to compute in.
+        mode: What changes from run to run.
+        following: The activation function behind a convolution or a dense layer that has none of its own.
+    """
+
+    layer: Any
+    weights: WorkingCopy
+    mode: Mode
+    following: Any = None
+
+    @property
+    def activation(self) -> Any:
+        """The function that the layer's output goes through."""
+        return self.layer.activation if self.following is None else self.following
+
+    def bias(self) -> Tensor | None:
+        """The layer's bias, if it has one."""
+        return self.weights.tensor(self.layer.bias) if self.layer.use_bias else None
+
+
+def build_kernel(setting: Setting) -> Kernel | None:
+    """Return the function that computes a layer, or None if there is none and the layer itself must do it."""
+    layer = setting.layer
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return None
+    builder = _BUILDERS.get(type(layer))
+    return builder(setting) if builder else None
+
+
+def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Return what `same` puts before and behind; where it cannot be halved, one more goes behind."""
+    total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def _padded(x: Tensor, layer: Any, kernel: Any, value: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
+    """Pad a channels-last view as far as the convolution itself cannot, and return what it is left to pad."""
+    if layer.padding == "valid":
+        return x, (0, 0)
+    dilations = getattr(layer, "dilation_rate", (1, 1))
+    rows, columns = (
+        _same_padding(x.shape[axis + 2], kernel[axis], layer.strides[axis], dilations[axis]) for axis in (0, 1)
+    )
+    if rows[0] == rows[1] and columns[0] == columns[1] and value == 0.0:
+        return x, (rows[0], columns[0])
+    return nn.pad(x, (*columns, *rows), value=value), (0, 0)
+
+
+def _image_activation(setting: Setting) -> Callable[[Tensor], Tensor]:
+    """Return what turns a convolution's channels-last view into its activated, contiguous output."""
+    function = setting.activation
+    if function is keras.activations.linear:
+        return lambda y: y.permute(0, 2, 3, 1)
+    if function is keras.activations.relu:
+        return lambda y: torch.relu_(y).permute(0, 2, 3, 1)  # in place: nobody else has seen y
+    return lambda y: function(y.permute(0, 2, 3, 1))
+
+
+def _convolution(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.padding not in ("same", "valid") or layer.lora_enabled:
+        return None
+    kernel = setting.weights.tensor(layer.kernel)
+    bias = setting.bias()
+    activated = _image_activation(setting)
+
+    def compute(x: Tensor) -> Tensor:
+        image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.kernel_size)
+        filters = kernel.permute(3, 2, 0, 1)
+        return activated(nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, layer.groups))
+
+    return compute
+
+
+def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None, layer: Any) -> Tensor:
+    height, width, channels, multiplier = kernel.shape
+    filters = kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    image, padding = _padded(x.permute(0, 3, 1, 2), layer, (height, width))
+    return nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, channels)
+
+
+def _depthwise_convolution(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    kernel = setting.weights.tensor(layer.kernel)
+    bias = setting.bias()
+    activated = _image_activation(setting)
+    return lambda x: activated(_depthwise(x, kernel, bias, layer))
+
+
+def _separable_convolution(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    depthwise, pointwise = (
+        setting.weights.tensor(layer.depthwise_kernel),
+        setting.weights.tensor(layer.pointwise_kernel),
+    )
+    bias = setting.bias()
+    activated = _image_activation(setting)
+
+    def compute(x: Tensor) -> Tensor:
+        return activated(nn.conv2d(_depthwise(x, depthwise, None, layer), pointwise.permute(3, 2, 0, 1), bias))
+
+    return compute
+
+
+def _batch_normalization(setting: Setting) -> Kernel | None:
+    layer, mode = setting.layer, setting.mode
+    if layer.axis not in (-1, layer.input_spec.ndim - 1) or layer.renorm or layer.synchronized:
+        return None
+    # In float32 whatever the input is: PyTorch's kernel mixes the two.
+    scale = setting.weights.full(layer.gamma) if layer.scale else None
+    offset = setting.weights.full(layer.beta) if layer.center else None
+    mean, variance = layer.moving_mean.value.data, layer.moving_variance.value.data
+
+    def normalized(x: Tensor) -> Tensor:
+        if not (mode.training and layer.trainable):
+            return nn.batch_norm(x, mean, variance, scale, offset, False, 0.0, layer.epsilon)
+        y, batch_mean, inverse = torch.native_batch_norm(x, scale, offset, None, None, True, 0.0, layer.epsilon)
+        with torch.no_grad():  # Keras averages the biased variance, PyTorch would average the unbiased one
+            mean.lerp_(batch_mean, 1 - layer.momentum)
+            variance.lerp_(inverse.pow(-2).sub_(layer.epsilon), 1 - layer.momentum)
+        return y
+
+    def compute(x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            return normalized(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return normalized(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+
+    return compute
+
+
+def _dense(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.lora_enabled or layer.quantization_mode is not None:
+        return None
+    kernel = setting.weights.tensor(layer.kernel)
+    bias = setting.bias()
+    function = setting.activation
+    activation = torch.relu_ if function is keras.activations.relu else function
+
+    def compute(x: Tensor) -> Tensor:
+        product = x @ kernel
+        return activation(product if bias is None else product + bias)
+
+    return compute
+
+
+def _dropout(setting: Setting) -> Kernel | None:
+    layer, mode = setting.layer, setting.mode
+    if layer.noise_shape is not None:
+        return None
+
+    def compute(x: Tensor) -> Tensor:
+        return x * mode.keep(x.shape, layer.rate, x.dtype) if mode.training and layer.rate > 0 else x
+
+    return compute
+
+
+def _max_pooling(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+
+    def compute(x: Tensor) -> Tensor:
+        image, _ = _padded(x.permute(0, 3, 1, 2), layer, layer.pool_size, value=float("-inf"))
+        return nn.max_pool2d(image, layer.pool_size, layer.strides).permute(0, 2, 3, 1)
+
+    return compute
+
+
+def _average_pooling(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.padding != "valid":
+        return None
+    return lambda x: nn.avg_pool2d(x.permute(0, 3, 1, 2), layer.pool_size, layer.strides).permute(0, 2, 3, 1)
+
+
+def _global_average(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    return lambda x: x.mean((1, 2), keepdim=layer.keepdims)
+
+
+def _global_maximum(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    return lambda x: x.amax((1, 2), keepdim=layer.keepdims)
+
+
+def _flatten(_: Setting) -> Kernel | None:
+    return lambda x: x.reshape(x.shape[0], -1)
+
+
+def _activation_layer(setting: Setting) -> Kernel | None:
+    activation: Kernel = setting.layer.activation
+    return torch.relu if activation is keras.activations.relu else activation
+
+
+def _rescaling(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if not isinstance(layer.scale, (int, float)) or not isinstance(layer.offset, (int, float)):
+        return None
+    return lambda x: x * layer.scale + layer.offset if layer.offset else x * layer.scale
+
+
+def _zero_padding(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    rows, columns = layer.padding
+    return lambda x: nn.pad(x, (0, 0, *columns, *rows))
+
+
+_BUILDERS: dict[type, Callable[[Setting], Kernel | None]] = {
+    layers.Activation: _activation_layer,
+    layers.AveragePooling2D: _average_pooling,
+    layers.BatchNormalization: _batch_normalization,
+    layers.Conv2D: _convolution,
+    layers.Dense: _dense,
+    layers.DepthwiseConv2D: _depthwise_convolution,
+    layers.Dropout: _dropout,
+    layers.Flatten: _flatten,
+    layers.GlobalAveragePooling2D: _global_average,
+    layers.GlobalMaxPooling2D: _global_maximum,
+    layers.MaxPooling2D: _max_pooling,
+    layers.Rescaling: _rescaling,
+    layers.SeparableConv2D: _separable_convolution,
+    layers.ZeroPadding2D: _zero_padding,
+}

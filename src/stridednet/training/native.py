@@ -1,0 +1,123 @@
+"""Runs a Keras model on PyTorch's own kernels, on the Keras model's own parameters."""
+
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stridednet.data.batches import Batch
+from stridednet.errors import RunError
+from stridednet.recipe import OptimizerSettings, Precision
+from stridednet.training.graph import Graph
+from stridednet.training.kernels import Mode
+from stridednet.training.optimizer import Optimizer
+from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.scores import RunningScores, Scores
+
+State = dict[str, NDArray[np.generic]]
+
+
+def fast_precision() -> torch.dtype:
+    """Return the precision that this processor computes convolutions fastest in."""
+    able = torch.cpu.get_capabilities()
+    quick = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
+    return torch.bfloat16 if quick else torch.float32
+
+
+class NativeExecutor:
+    """Trains a model on categorical cross-entropy.
+
+    The parameters and the optimizer stay in float32; the network computes in the chosen precision, batch normalisation
+    and the loss in float32. `predict` always computes in float32.
+    """
+
+    def __init__(
+        self, model: keras.Model, optimizer: OptimizerSettings, epochs: int, precision: Precision = "auto"
+    ) -> None:
+        """Move the model's parameters into one tensor, and plan how to run it."""
+        self.model = model
+        self.dtype = fast_precision() if precision == "auto" else getattr(torch, precision)
+        self._mode = Mode()
+        self._parameters = Parameters(model)
+        self._optimizer = Optimizer(optimizer, epochs, self._parameters)
+        self._weights = WorkingCopy(self._parameters, self.dtype)
+        self._graph = Graph(model, self._weights, self._mode)
+        self._exact: Graph | None = None
+
+    def start_epoch(self, seed: int) -> None:
+        """Seed dropout, and whatever layers draw by themselves."""
+        keras.utils.set_random_seed(seed)
+        self._mode.seed(seed)
+        self._weights.refresh(frozen=True)
+
+    def train_batch(self, batch: Batch) -> Scores:
+        """Take one step, and return the scores of the batch before it."""
+        targets = torch.from_numpy(batch.targets)
+        log_probabilities = self._graph.run(torch.from_numpy(batch.images), training=True)
+        loss = -(targets * log_probabilities).sum(dim=1).mean()
+        for penalty in self._graph.penalties:
+            loss = loss + penalty
+        torch.autograd.backward(loss)
+        with torch.no_grad():
+            loss = loss.detach() + self._parameters.penalty()
+            self._parameters.collect_gradients(self._weights.leaves)
+            self._optimizer.step()
+            self._parameters.apply_constraints()
+            self._weights.refresh()
+        return Scores(float(loss), _accuracy(log_probabilities.detach(), targets))
+
+    @torch.no_grad()
+    def evaluate(self, batches: Iterable[Batch]) -> Scores:
+        """Score batches without learning from them."""
+        self._weights.refresh(frozen=True)
+        weights_penalty = float(self._parameters.penalty())
+        running = RunningScores()
+        for batch in batches:
+            targets = torch.from_numpy(batch.targets)
+            log_probabilities = self._graph.run(torch.from_numpy(batch.images), training=False)
+            loss = -(targets * log_probabilities).sum(dim=1).mean() + sum(self._graph.penalties)
+            running.add(Scores(float(loss) + weights_penalty, _accuracy(log_probabilities, targets)), len(targets))
+        return running.mean()
+
+    @torch.no_grad()
+    def predict(self, batches: Iterable[Batch]) -> NDArray[np.float32]:
+        """Return the probabilities ``(n, classes)`` of all images in the batches."""
+        if self._exact is None:
+            self._exact = Graph(self.model, WorkingCopy(self._parameters, torch.float32), self._mode)
+        parts = [self._exact.run(torch.from_numpy(batch.images), training=False).exp() for batch in batches]
+        probabilities: NDArray[np.float32] = torch.cat(parts).numpy()
+        return probabilities
+
+    def learning_rate(self) -> float:
+        """Return the rate that the next step would use."""
+        return self._optimizer.rate()
+
+    def state(self) -> State:
+        """Return copies of all variables of the model and of the optimizer's moments."""
+        model = {name: variable.value.detach().numpy().copy() for name, variable in self._variables().items()}
+        return model | self._optimizer.state()
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Take over a state.
+
+        Raises:
+            RunError: The state belongs to another model or optimizer.
+        """
+        shapes = {name: value.shape for name, value in self.state().items()}
+        if shapes != {name: value.shape for name, value in state.items()}:
+            raise RunError("the checkpoint belongs to another model: its variables have other shapes")
+        for name, variable in self._variables().items():
+            variable.assign(state[name])
+        self._optimizer.restore(state)
+        self._weights.refresh(frozen=True)
+
+    def _variables(self) -> dict[str, keras.Variable]:
+        # By position: Keras counts names such as seed_generator_3 through the whole process.
+        return {f"model/{index:03d}": variable for index, variable in enumerate(self.model.variables)}
+
+
+def _accuracy(log_probabilities: torch.Tensor, targets: torch.Tensor) -> float:
+    right = log_probabilities.argmax(dim=1) == targets.argmax(dim=1)
+    return float(right.float().mean())

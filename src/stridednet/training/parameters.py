@@ -1,0 +1,162 @@
+"""A Keras model's trainable variables, moved into one flat tensor on which the optimizer works in a single call.
+
+The variables stay Keras' own: each becomes a view of the flat tensor, so that the model can be saved, predicted with
+and inspected at any moment. Kernels of 2D convolutions lie in memory as PyTorch's channels-last convolutions read them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import torch
+
+
+class Parameters:
+    """The flat tensor ``(n,)``, its gradient, and the penalties of the regularizers."""
+
+    def __init__(self, model: keras.Model) -> None:
+        """Move the variables; variables with the same L1 and L2 lie side by side."""
+        variables = sorted(model.trainable_variables, key=lambda variable: repr(_strengths(variable.regularizer)))
+        starts = [0]
+        for variable in variables:
+            starts.append(starts[-1] + variable.value.numel())
+        self.flat = torch.empty(starts[-1])
+        self.grad = torch.zeros_like(self.flat)
+        self._place = dict(zip(map(id, variables), starts[:-1], strict=True))
+        self._variables = variables
+        self._constrained = [variable for variable in variables if variable.constraint is not None]
+        with torch.no_grad():
+            for variable in variables:
+                view = self.view(self.flat, variable)
+                view.copy_(variable.value)
+                variable.value.data = view
+        self._grad_views = [self.view(self.grad, variable) for variable in variables]
+        self._penalties = list(_penalty_ranges(variables, starts))
+        self._other = [v for v in variables if v.regularizer is not None and _strengths(v.regularizer) is None]
+
+    def view(self, flat: torch.Tensor, variable: keras.Variable) -> torch.Tensor:
+        """Return the part of a flat tensor that belongs to a variable, in the variable's shape."""
+        start = self._place[id(variable)]
+        shape = tuple(variable.shape)
+        part = flat[start : start + variable.value.numel()]
+        if _is_image_kernel(variable):
+            height, width, channels, filters = shape
+            return part.view(filters, height, width, channels).permute(1, 2, 3, 0)
+        return part.view(shape)
+
+    def holds(self, variable: keras.Variable) -> bool:
+        """Say whether a variable is trainable, and so lies in the flat tensor."""
+        return id(variable) in self._place
+
+    def penalty(self) -> torch.Tensor:
+        """Return what the regularizers add to the loss, a scalar."""
+        total = torch.zeros(())
+        for part, l1, l2 in self._penalties:
+            weights = self.flat[part]
+            if l2:
+                total = total + l2 * torch.dot(weights, weights)
+            if l1:
+                total = total + l1 * weights.abs().sum()
+        for variable in self._other:
+            total = total + variable.regularizer(variable.value.detach())
+        return total
+
+    def collect_gradients(self, leaves: Sequence[torch.Tensor]) -> None:
+        """Take the gradients of a working copy's leaves, one for each variable, and add those of the regularizers."""
+        for view, leaf in zip(self._grad_views, leaves, strict=True):
+            if leaf.grad is None:
+                view.zero_()
+            else:
+                view.copy_(leaf.grad)
+            leaf.grad = None
+        for part, l1, l2 in self._penalties:
+            if l2:
+                self.grad[part].add_(self.flat[part], alpha=2 * l2)
+            if l1:
+                self.grad[part].add_(self.flat[part].sign(), alpha=l1)
+        for variable in self._other:
+            weights = variable.value.detach().clone().requires_grad_()
+            with torch.enable_grad():
+                variable.regularizer(weights).backward()
+            self.view(self.grad, variable).add_(weights.grad)
+
+    def apply_constraints(self) -> None:
+        """Put constrained variables back where they may be."""
+        for variable in self._constrained:
+            variable.assign(variable.constraint(variable.value))
+
+    def leaves(self, flat: torch.Tensor) -> list[torch.Tensor]:
+        """Return tensors to differentiate by, one for each variable, that share the memory of a flat tensor."""
+        return [self.view(flat, variable).detach().requires_grad_() for variable in self._variables]
+
+    def index(self, variable: keras.Variable) -> int:
+        """Return the place of a variable's leaf."""
+        return next(place for place, other in enumerate(self._variables) if other is variable)
+
+
+class WorkingCopy:
+    """The weights in the precision that the kernels compute in; in float32 it is the parameters' own memory."""
+
+    def __init__(self, parameters: Parameters, dtype: torch.dtype) -> None:
+        """Make the copy; `refresh` must follow every change of the parameters."""
+        self.dtype = dtype
+        self._parameters = parameters
+        self._flat = parameters.flat if dtype == torch.float32 else parameters.flat.to(dtype)
+        self.leaves = parameters.leaves(self._flat)
+        self._frozen: list[tuple[torch.Tensor, keras.Variable]] = []
+
+    def tensor(self, variable: keras.Variable) -> torch.Tensor:
+        """Return a variable in this precision: the same tensor for good, whose content `refresh` brings up to date."""
+        if self._parameters.holds(variable):
+            return self.leaves[self._parameters.index(variable)]
+        copy: torch.Tensor = variable.value.detach().to(self.dtype, copy=True)
+        self._frozen.append((copy, variable))
+        return copy
+
+    def full(self, variable: keras.Variable) -> torch.Tensor:
+        """Return a variable in float32 whatever the precision, and never a copy."""
+        if not self._parameters.holds(variable):
+            frozen: torch.Tensor = variable.value.detach()
+            return frozen
+        leaf = self._parameters.view(self._parameters.flat, variable).detach().requires_grad_()
+        self.leaves[self._parameters.index(variable)] = leaf
+        return leaf
+
+    def refresh(self, *, frozen: bool = False) -> None:
+        """Take over the parameters' values, and those of frozen variables too if asked for."""
+        if self._flat is not self._parameters.flat:
+            self._flat.copy_(self._parameters.flat)
+        if frozen:
+            for copy, variable in self._frozen:
+                copy.copy_(variable.value.detach())
+
+
+def _is_image_kernel(variable: keras.Variable) -> bool:
+    return len(variable.shape) == 4 and variable.name == "kernel"
+
+
+def _strengths(regularizer: Any) -> tuple[float, float] | None:
+    """Return the strengths of L1 and L2, or None for a regularizer of another kind."""
+    match regularizer:
+        case None:
+            return 0.0, 0.0
+        case keras.regularizers.L1L2():
+            return float(regularizer.l1), float(regularizer.l2)
+        case keras.regularizers.L1():
+            return float(regularizer.l1), 0.0
+        case keras.regularizers.L2():
+            return 0.0, float(regularizer.l2)
+        case _:
+            return None
+
+
+def _penalty_ranges(variables: Sequence[keras.Variable], starts: Sequence[int]) -> Iterator[tuple[slice, float, float]]:
+    """Yield the stretches of the flat tensor that have the same penalty, with its L1 and L2."""
+    begin = 0
+    for place, variable in enumerate(variables):
+        strengths = _strengths(variable.regularizer)
+        last = place + 1 == len(variables)
+        if last or _strengths(variables[place + 1].regularizer) != strengths:
+            if strengths is not None and strengths != (0.0, 0.0):
+                yield slice(begin, starts[place + 1]), *strengths
+            begin = starts[place + 1]

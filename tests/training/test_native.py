@@ -1,0 +1,317 @@
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers
+
+from stridednet.data.batches import Batch
+from stridednet.errors import RunError
+from stridednet.models.catalogue import build_model
+from stridednet.recipe import OptimizerSettings, Recipe
+from stridednet.training.graph import Graph
+from stridednet.training.kernels import Mode, Setting, build_kernel
+from stridednet.training.native import NativeExecutor
+from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.scores import RunningScores
+
+Make = Callable[[], Any]
+
+
+def _grid(layer: Any, **choices: list[Any]) -> list[Make]:
+    """Every combination of the arguments that Keras itself accepts."""
+
+    def make(arguments: dict[str, Any]) -> Make:
+        return lambda: layer(**arguments)
+
+    return [make(dict(zip(choices, values, strict=True))) for values in itertools.product(*choices.values())]
+
+
+CONVOLUTIONS = [
+    *_grid(
+        layers.Conv2D, filters=[4], kernel_size=[1, 2, 3, (3, 5)], strides=[1, 2, (1, 3)], padding=["same", "valid"],
+        activation=[None, "relu", "gelu"], use_bias=[True, False],
+    ),
+    *_grid(layers.Conv2D, filters=[4], kernel_size=[2, 3], dilation_rate=[2, (1, 3)], padding=["same", "valid"]),
+    *_grid(layers.Conv2D, filters=[4, 8], kernel_size=[3], groups=[2, 4], strides=[1, 2], padding=["same", "valid"]),
+    *_grid(
+        layers.DepthwiseConv2D, kernel_size=[2, 3], strides=[1, 2], padding=["same", "valid"], depth_multiplier=[1, 2],
+        use_bias=[True, False], activation=[None, "relu"],
+    ),
+    *_grid(layers.SeparableConv2D, filters=[5], kernel_size=[2, 3], strides=[1, 2], padding=["same", "valid"]),
+]  # fmt: skip
+OTHERS = [
+    *_grid(layers.MaxPooling2D, pool_size=[2, 3], strides=[None, 1, 2], padding=["same", "valid"]),
+    *_grid(layers.AveragePooling2D, pool_size=[2, 3], strides=[None, 1], padding=["valid"]),
+    *_grid(layers.GlobalAveragePooling2D, keepdims=[True, False]),
+    *_grid(layers.GlobalMaxPooling2D, keepdims=[True, False]),
+    *_grid(layers.BatchNormalization, momentum=[0.99, 0.5], epsilon=[1e-3, 1e-5], center=[True, False], scale=[True]),
+    *_grid(layers.BatchNormalization, scale=[False], center=[True, False]),
+    *_grid(layers.Activation, activation=["relu", "gelu", "softmax", "linear"]),
+    *_grid(layers.Dense, units=[7], activation=[None, "relu", "softmax"], use_bias=[True, False]),
+    *_grid(layers.Rescaling, scale=[1 / 255], offset=[0.0, -1.0]),
+    *_grid(layers.ZeroPadding2D, padding=[1, (2, 3), ((0, 1), (2, 0))]),
+    layers.Flatten,
+    lambda: layers.Dropout(0.0),
+]  # fmt: skip
+
+
+def _images(shape: tuple[int, ...] = (3, 9, 11, 4)) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+
+
+def _filled(layer: Any) -> None:
+    """Give all weights values of their own, so that biases and offsets count."""
+    rng = np.random.default_rng(1)
+    layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.get_weights()])
+
+
+@pytest.mark.parametrize("make", [*CONVOLUTIONS, *OTHERS])
+@pytest.mark.parametrize("training", [True, False])
+def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, training: bool) -> None:
+    inputs = layers.Input((9, 11, 4))
+    layer = make()
+    model = keras.Model(inputs, layer(inputs))
+    _filled(layer)
+    before = [weight.copy() for weight in layer.get_weights()]
+
+    theirs = _images().requires_grad_()
+    expected = layer(theirs, training=training) if layer._call_has_training_arg else layer(theirs)
+    direction = torch.from_numpy(np.random.default_rng(2).normal(size=expected.shape).astype(np.float32))
+    expected.backward(direction)
+    expected_gradients = [variable.value.grad for variable in model.trainable_variables]
+    expected_weights = layer.get_weights()
+
+    layer.set_weights(before)
+    parameters = Parameters(model)
+    weights = WorkingCopy(parameters, torch.float32)
+    kernel = build_kernel(Setting(layer, weights, Mode(training=training)))
+    assert kernel is not None
+    ours = _images().requires_grad_()
+    result = kernel(ours)
+    result.backward(direction)
+
+    tolerance = {"rtol": 1e-4, "atol": 1e-4}
+    assert result.shape == expected.shape
+    assert torch.allclose(result, expected, **tolerance)
+    if theirs.grad is not None:
+        assert ours.grad is not None
+        assert torch.allclose(ours.grad, theirs.grad, **tolerance)
+    for variable, gradient in zip(model.trainable_variables, expected_gradients, strict=True):
+        leaf = weights.leaves[parameters.index(variable)]
+        assert leaf.grad is not None
+        assert torch.allclose(leaf.grad, gradient, **tolerance)
+    for weight, expected_weight in zip(layer.get_weights(), expected_weights, strict=True):
+        assert np.allclose(weight, expected_weight, **tolerance)
+
+
+def test_layers_without_a_kernel_say_so() -> None:
+    inputs = layers.Input((9, 11, 4))
+    for layer in (
+        layers.Conv2D(4, 3, data_format="channels_first"),
+        layers.LayerNormalization(),
+        layers.Dropout(0.5, noise_shape=(None, 1, 1, 4)),
+        layers.BatchNormalization(axis=1),
+    ):
+        model = keras.Model(inputs, layer(inputs))
+        weights = WorkingCopy(Parameters(model), torch.float32)
+        assert build_kernel(Setting(layer, weights, Mode())) is None
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    mode = Mode(training=True)
+    mode.seed(3)
+    for rate in (0.25, 0.5, 0.1, 0.3):
+        mask = mode.keep(torch.Size((400, 1000)), rate, torch.float32)
+        dropped = float((mask == 0).float().mean())
+        assert dropped == pytest.approx(rate, abs=4 * (rate * (1 - rate) / mask.numel()) ** 0.5)
+        assert sorted(mask.unique().tolist()) == pytest.approx([0.0, 1 / (1 - rate)])
+    mode.seed(3)
+    again = mode.keep(torch.Size((400, 1000)), 0.25, torch.float32)
+    mode.seed(3)
+    assert torch.equal(again, mode.keep(torch.Size((400, 1000)), 0.25, torch.float32))
+
+
+RECIPE = Recipe().replace({"model.dropout": 0.0, "model.dense_dropout": 0.0, "precision": "float32"})
+
+
+def _executor(recipe: Recipe = RECIPE, size: int = 24) -> NativeExecutor:
+    keras.utils.set_random_seed(0)
+    return NativeExecutor(build_model(recipe.model, size, 3), recipe.optimizer, 2, recipe.precision)
+
+
+def _compiled(recipe: Recipe = RECIPE, size: int = 24) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    model = build_model(recipe.model, size, 3)
+    schedule = keras.optimizers.schedules.InverseTimeDecay(
+        recipe.optimizer.learning_rate, decay_steps=1, decay_rate=recipe.optimizer.decay / 2
+    )
+    model.compile(keras.optimizers.Adam(schedule), loss="categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _batches(count: int = 4, size: int = 8, side: int = 24) -> list[Batch]:
+    rng = np.random.default_rng(0)
+    return [
+        Batch(
+            rng.integers(0, 256, (size, side, side, 3), np.uint8),
+            np.eye(3, dtype=np.float32)[rng.integers(0, 3, size)],
+        )
+        for _ in range(count)
+    ]
+
+
+def _joined(batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate([b.images for b in batches]), np.concatenate([b.targets for b in batches])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"model.downsample": "max_pool", "model.stem_padding": "same"},
+        {"model.kernel_regularizer": "l1_l2(0.001, 0.01)", "model.bias_regularizer": "l1(0.01)"},
+        {"model.activity_regularizer": "l2(0.001)", "model.activation": "gelu"},
+        {"model.kernel_constraint": "max_norm(0.9)", "model.bias_constraint": "non_neg"},
+        {"model.groups": 4, "model.dilation_rate": 2, "model.use_bias": False},
+        {"optimizer.learning_rate": 0.01, "optimizer.decay": 0.5},
+    ],
+)
+def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
+    recipe = RECIPE.replace({"model.filters": [8, 16]} | settings)
+    batches = _batches()
+    ours, theirs = _executor(recipe), _compiled(recipe)
+    running = RunningScores()
+    ours.start_epoch(0)
+    for batch in batches:
+        running.add(ours.train_batch(batch), len(batch.images))
+    images, targets = _joined(batches)
+    fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
+    assert running.mean().loss == pytest.approx(float(fitted["loss"][0]), rel=2e-4)
+    assert running.mean().accuracy == pytest.approx(float(fitted["accuracy"][0]))
+    # Adam's first steps have the size of the rate whatever the gradient, so tiny gradients of either sign show.
+    rate = recipe.optimizer.learning_rate
+    for our, their in zip(ours.model.get_weights(), theirs.get_weights(), strict=True):
+        assert np.abs(our - their).mean() < 0.02 * rate
+    evaluated = theirs.evaluate(images, targets, batch_size=8, verbose=0)
+    assert ours.evaluate(batches) == pytest.approx([float(value) for value in evaluated], rel=5e-3)
+    assert np.allclose(ours.predict(batches), theirs.predict(images, verbose=0), atol=5e-3)
+
+
+def test_the_whole_stridednet_has_keras_gradients() -> None:
+    batch = _batches(1, 16, 96)[0]
+    keras.utils.set_random_seed(0)
+    model = build_model(RECIPE.model, 96, 3)
+    targets = torch.from_numpy(batch.targets)
+    output = model(torch.from_numpy(batch.images), training=True)
+    loss = keras.losses.categorical_crossentropy(targets, output).mean() + sum(model.losses)
+    loss.backward()
+    expected = [variable.value.grad.clone() for variable in model.trainable_variables]
+    for variable in model.trainable_variables:
+        variable.value.grad = None
+
+    parameters = Parameters(model)
+    weights = WorkingCopy(parameters, torch.float32)
+    log_probabilities = Graph(model, weights, Mode()).run(torch.from_numpy(batch.images), training=True)
+    ours = -(targets * log_probabilities).sum(dim=1).mean()
+    ours.backward()
+    with torch.no_grad():
+        assert float(ours + parameters.penalty()) == pytest.approx(float(loss), rel=1e-5)
+        parameters.collect_gradients(weights.leaves)
+    for variable, gradient in zip(model.trainable_variables, expected, strict=True):
+        found = parameters.view(parameters.grad, variable)
+        assert float((found - gradient).norm()) <= 1e-3 * float(gradient.norm()) + 1e-5, variable.path
+
+
+def test_every_other_layer_is_called_itself() -> None:
+    def build() -> keras.Model:
+        keras.utils.set_random_seed(0)
+        inputs = layers.Input((16, 16, 3))
+        x = layers.Rescaling(1 / 255)(inputs)
+        x = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+        x = layers.LayerNormalization()(x)
+        left = layers.Conv2D(8, 1, activation="relu")(x)
+        right = layers.AveragePooling2D(3, strides=1, padding="same")(x)
+        x = layers.Add()([left, right]) + 0.1 * x
+        x = layers.Concatenate()([x, layers.PReLU()(x)])
+        x = layers.ActivityRegularization(l2=0.01)(x)
+        inner = keras.Sequential([layers.Input((16, 16, 16)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])
+        x = layers.Activation("softmax")(layers.Dense(3)(inner(x)))
+        return keras.Model(inputs, x)
+
+    batches = _batches(3, 8, 16)
+    images, targets = _joined(batches)
+    theirs = build()
+    theirs.compile(keras.optimizers.Adam(0.001), loss="categorical_crossentropy", metrics=["accuracy"])
+    fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
+    ours = NativeExecutor(build(), OptimizerSettings(learning_rate=0.001, decay=0.0), 1, "float32")
+    running = RunningScores()
+    for batch in batches:
+        running.add(ours.train_batch(batch), len(batch.images))
+    assert running.mean().loss == pytest.approx(float(fitted["loss"][0]), rel=1e-4)
+    for our, their in zip(ours.model.get_weights(), theirs.get_weights(), strict=True):
+        assert np.abs(our - their).mean() < 0.02 * 0.001
+
+
+def test_frozen_layers_stay_and_the_model_is_live() -> None:
+    keras.utils.set_random_seed(0)
+    model = build_model(RECIPE.model, 24, 3)
+    model.get_layer("stem").trainable = False
+    model.get_layer("stage1_conv1_norm").trainable = False
+    frozen = [model.get_layer(name).get_weights() for name in ("stem", "stage1_conv1_norm")]
+    executor = NativeExecutor(model, OptimizerSettings(learning_rate=0.01), 1, "bfloat16")
+    batches = _batches()
+    for batch in batches:
+        executor.train_batch(batch)
+    for name, weights in zip(("stem", "stage1_conv1_norm"), frozen, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(model.get_layer(name).get_weights(), weights, strict=True))
+    # The Keras model itself, with no copying back.
+    images, _ = _joined(batches)
+    assert np.allclose(model.predict(images, verbose=0), executor.predict(batches), atol=1e-4)
+    model.get_layer("probabilities").set_weights([np.zeros((512, 3)), np.array([0.0, 50.0, 0.0])])
+    assert executor.evaluate(batches).accuracy == pytest.approx(np.mean(_joined(batches)[1][:, 1]))
+
+
+def test_bfloat16_learns_as_float32_does() -> None:
+    def last_loss(precision: str) -> float:
+        executor = _executor(RECIPE.replace({"precision": precision, "optimizer.learning_rate": 0.001}))
+        batches = _batches()
+        for _ in range(15):
+            losses = [executor.train_batch(batch).loss for batch in batches]
+        return float(np.mean(losses))
+
+    exact, rough = last_loss("float32"), last_loss("bfloat16")
+    assert exact < 1.5
+    assert rough == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_restored_state_goes_on_as_if_nothing_had_happened(precision: str) -> None:
+    recipe = RECIPE.replace({"model.dropout": 0.3, "precision": precision})
+    batches = _batches()
+    straight, first = _executor(recipe), _executor(recipe)
+    for executor in (straight, first):
+        executor.start_epoch(1)
+        for batch in batches:
+            executor.train_batch(batch)
+    state = first.state()
+    second = _executor(recipe)
+    second.train_batch(batches[0])
+    second.restore(state)
+    for executor in (straight, second):
+        executor.start_epoch(2)
+        for batch in batches:
+            executor.train_batch(batch)
+    after = second.state()
+    assert any(not np.array_equal(state[name], after[name]) for name in state)
+    for name, value in straight.state().items():
+        assert np.array_equal(value, after[name]), name
+    assert straight.learning_rate() == second.learning_rate()
+
+
+def test_another_models_state_is_refused() -> None:
+    with pytest.raises(RunError, match="belongs to another model"):
+        _executor(RECIPE.replace({"model.filters": [8, 16]})).restore(_executor().state())
