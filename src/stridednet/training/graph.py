@@ -110,7 +110,7 @@ class Graph:
         def compute(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             result = kernel(inputs[0])
             if regularizer is not None:
-                self.penalties.append(regularizer(result.float()))
+                self.penalties.append(regularizer(result.float()) / len(result))  # as Keras does
             return (result,)
 
         return compute

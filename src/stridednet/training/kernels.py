@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as nn
 from keras import layers
 
+from stridednet.training.normalization import ExactBatchNormalization
 from stridednet.training.parameters import WorkingCopy
 
 Tensor = torch.Tensor
@@ -161,23 +162,28 @@ def _batch_normalization(setting: Setting) -> Kernel | None:
     if layer.axis not in (-1, layer.input_spec.ndim - 1) or layer.renorm or layer.synchronized:
         return None
     # In float32 whatever the input is: PyTorch's kernel mixes the two.
-    scale = setting.weights.full(layer.gamma) if layer.scale else None
-    offset = setting.weights.full(layer.beta) if layer.center else None
+    channels = layer.moving_mean.shape[0]
+    scale = setting.weights.full(layer.gamma) if layer.scale else torch.ones(channels)
+    offset = setting.weights.full(layer.beta) if layer.center else torch.zeros(channels)
     mean, variance = layer.moving_mean.value.data, layer.moving_variance.value.data
 
-    def normalized(x: Tensor) -> Tensor:
+    def normalized(rows: Tensor) -> Tensor:
         if not (mode.training and layer.trainable):
-            return nn.batch_norm(x, mean, variance, scale, offset, False, 0.0, layer.epsilon)
-        y, batch_mean, inverse = torch.native_batch_norm(x, scale, offset, None, None, True, 0.0, layer.epsilon)
+            return nn.batch_norm(rows, mean, variance, scale, offset, False, 0.0, layer.epsilon)
+        if rows.dtype == torch.float32:
+            y, batch_mean, batch_variance = ExactBatchNormalization.of(rows, scale, offset, layer.epsilon)
+        else:
+            y, batch_mean, inverse = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, layer.epsilon)
+            batch_variance = inverse.detach().pow(-2).sub_(layer.epsilon)
         with torch.no_grad():  # Keras averages the biased variance, PyTorch would average the unbiased one
             mean.lerp_(batch_mean, 1 - layer.momentum)
-            variance.lerp_(inverse.pow(-2).sub_(layer.epsilon), 1 - layer.momentum)
+            variance.lerp_(batch_variance, 1 - layer.momentum)
         return y
 
     def compute(x: Tensor) -> Tensor:
-        if x.dim() == 4:
+        if x.dim() == 4 and x.dtype != torch.float32:  # the quicker view for PyTorch's kernel
             return normalized(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return normalized(x.reshape(-1, x.shape[-1])).reshape(x.shape)
+        return normalized(x.reshape(-1, channels)).reshape(x.shape)
 
     return compute
 

@@ -62,13 +62,19 @@ class Parameters:
         return total
 
     def collect_gradients(self, leaves: Sequence[torch.Tensor]) -> None:
-        """Take the gradients of a working copy's leaves, one for each variable, and add those of the regularizers."""
-        for view, leaf in zip(self._grad_views, leaves, strict=True):
+        """Take the gradients of a working copy's leaves, one for each variable, and add those of the regularizers.
+
+        A layer that was called itself has its gradients on Keras' own tensors.
+        """
+        for view, leaf, variable in zip(self._grad_views, leaves, self._variables, strict=True):
             if leaf.grad is None:
                 view.zero_()
             else:
                 view.copy_(leaf.grad)
-            leaf.grad = None
+                leaf.grad = None
+            if variable.value.grad is not None:
+                view.add_(variable.value.grad)
+                variable.value.grad = None
         for part, l1, l2 in self._penalties:
             if l2:
                 self.grad[part].add_(self.flat[part], alpha=2 * l2)
