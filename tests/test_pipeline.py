@@ -21,6 +21,7 @@ SMALL = {
     "epochs": 3,
     "image_size": 20,
     "batch_size": 16,
+    "precision": "float32",
     "model.stem_kernel": 3,
     "model.filters": [8, 16],
     "model.dense_units": 32,
@@ -101,6 +102,7 @@ def test_the_report_holds_every_number(finished: Path) -> None:
     assert report["data"]["images"] == {"train": 90, "val": 0, "test": 30}
     assert report["report"]["support"] == 30
     assert report["training"]["images"] == 240
+    assert report["training"]["precision"] == "float32"
     assert (report["curve_on"], report["report_on"]) == ("test", "test")
     assert {"python", "keras", "torch", "stridednet"} <= report["versions"].keys()
     assert report["device"]["cores"] >= 1
@@ -144,6 +146,10 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
 ) -> None:
     stridednet.train(pictures, settings=SMALL, out=tmp_path / "same")
     assert_same_result(finished, tmp_path / "same")
+    rough = SMALL | {"precision": "bfloat16"}
+    for name in ("rough", "as_rough"):
+        stridednet.train(pictures, settings=rough, out=tmp_path / name)
+    assert_same_result(tmp_path / "rough", tmp_path / "as_rough")
     other = stridednet.train(pictures, settings=SMALL | {"seed": 1}, out=tmp_path / "other")
     assert without_seconds(other.history) != without_seconds(from_csv((finished / "history.csv").read_text()))
     assert (tmp_path / "other" / "split.csv").read_bytes() == (finished / "split.csv").read_bytes()

@@ -224,7 +224,7 @@ class _Training:
                 plot_history(history, data.split.curve, beside)
         run.write_history(history)
         run.write_text("report.txt", classification.text)
-        report = build_report(self.recipe, data, model.count_params(), history, classification)
+        report = build_report(self.recipe, data, model.count_params(), self.executor.precision, history, classification)
         run.write_json("report.json", report)  # the last file: a run that has it is finished
         return Result(run, history, classification, report)
 

@@ -29,6 +29,12 @@ def train_command(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as model.stem_kernel=3."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order, augmentation, dropout. [default: 0]")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|float32|bfloat16", help="What the network computes in. [default: what the CPU is fast at]"
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run directory. [default: a new one in runs/train]")
     ] = None,
@@ -48,6 +54,7 @@ def train_command(
         "epochs": epochs,
         "seed": seed,
         "model.name": model,
+        "precision": precision,
         "data.labels": None if labels is None else _names(labels),
         "data.strict": strict or None,
     }

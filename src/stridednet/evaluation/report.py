@@ -15,6 +15,7 @@ def build_report(
     recipe: Recipe,
     data: TrainingData,
     parameters: int,
+    precision: str,
     history: Sequence[EpochRow],
     classification: Classification,
 ) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def build_report(
         "report": classification.numbers,
         "training": {
             "epochs": len(history),
+            "precision": precision,
             "images": images,
             "seconds": round(seconds, 3),
             "val_seconds": round(sum(row.val_seconds for row in history), 3),

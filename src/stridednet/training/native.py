@@ -46,6 +46,11 @@ class NativeExecutor:
         self._graph = Graph(model, self._weights, self._mode)
         self._exact: Graph | None = None
 
+    @property
+    def precision(self) -> str:
+        """What the network computes in while it trains: ``float32`` or ``bfloat16``."""
+        return str(self.dtype).removeprefix("torch.")
+
     def start_epoch(self, seed: int) -> None:
         """Seed dropout, and whatever layers draw by themselves."""
         keras.utils.set_random_seed(seed)
