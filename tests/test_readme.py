@@ -11,6 +11,7 @@ from conftest import PROJECT, caltech101_path
 
 README = (PROJECT / "README.md").read_text()
 CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
+DOCS = "\n".join(path.read_text() for path in sorted((PROJECT / "docs").glob("*.md")))
 BIN = Path(sys.executable).parent
 
 
@@ -79,7 +80,9 @@ def test_make_train(tmp_path: Path) -> None:
 
 
 def test_every_make_target_that_the_documents_name_is_there() -> None:
-    named = {line.split()[1] for line in _commands() + _commands(CONTRIBUTING) if line.startswith("make")}
+    named = {
+        line.split()[1] for line in _commands() + _commands(CONTRIBUTING) + _commands(DOCS) if line.startswith("make")
+    }
     assert {"train", "test", "check"} <= named
     for target in named:
         plan = subprocess.run(["make", "-n", target], cwd=PROJECT, capture_output=True, text=True, check=True).stdout

@@ -26,7 +26,7 @@ from stridednet.recipe import DEFAULT_RECIPE, Recipe, hints_that_hold, load_reci
 from stridednet.run import Checkpoint, Run, check_free, written_whole
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
-from stridednet.training.native import NativeExecutor
+from stridednet.training.native import NativeExecutor, concrete_precision
 from stridednet.training.observer import Observer, Plan
 
 
@@ -73,6 +73,7 @@ def train(
     merged = _with_hints(merged, chosen | overrides.keys(), observer)
     if merged.data.dataset not in SOURCES:  # so that recipe.toml says the same from any folder
         merged = merged.replace({"data.dataset": str(Path(merged.data.dataset).expanduser().resolve())})
+    merged = merged.replace({"precision": concrete_precision(merged.precision)})  # recipe.toml says what was done
     if out is not None:
         check_free(Path(out))
     _check_plot(plot)
@@ -224,7 +225,7 @@ class _Training:
                 plot_history(history, data.split.curve, beside)
         run.write_history(history)
         run.write_text("report.txt", classification.text)
-        report = build_report(self.recipe, data, model.count_params(), self.executor.precision, history, classification)
+        report = build_report(self.recipe, data, model.count_params(), history, classification)
         run.write_json("report.json", report)  # the last file: a run that has it is finished
         return Result(run, history, classification, report)
 

@@ -15,7 +15,6 @@ def build_report(
     recipe: Recipe,
     data: TrainingData,
     parameters: int,
-    precision: str,
     history: Sequence[EpochRow],
     classification: Classification,
 ) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def build_report(
         "report": classification.numbers,
         "training": {
             "epochs": len(history),
-            "precision": precision,
+            "precision": recipe.precision,
             "images": images,
             "seconds": round(seconds, 3),
             "val_seconds": round(sum(row.val_seconds for row in history), 3),

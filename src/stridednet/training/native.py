@@ -19,11 +19,12 @@ from stridednet.training.scores import RunningScores, Scores
 State = dict[str, NDArray[np.generic]]
 
 
-def fast_precision() -> torch.dtype:
-    """Return the precision that this processor computes convolutions fastest in."""
-    able = torch.cpu.get_capabilities()
-    quick = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
-    return torch.bfloat16 if quick else torch.float32
+def concrete_precision(precision: Precision) -> Precision:
+    """Return the precision that ``auto`` means here: the one in which this processor computes convolutions fastest."""
+    if precision != "auto":
+        return precision
+    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch cannot tell
+    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
 
 
 class NativeExecutor:
@@ -38,18 +39,13 @@ class NativeExecutor:
     ) -> None:
         """Move the model's parameters into one tensor, and plan how to run it."""
         self.model = model
-        self.dtype = fast_precision() if precision == "auto" else getattr(torch, precision)
+        self.precision = concrete_precision(precision)
         self._mode = Mode()
         self._parameters = Parameters(model)
         self._optimizer = Optimizer(optimizer, epochs, self._parameters)
-        self._weights = WorkingCopy(self._parameters, self.dtype)
+        self._weights = WorkingCopy(self._parameters, getattr(torch, self.precision))
         self._graph = Graph(model, self._weights, self._mode)
         self._exact: Graph | None = None
-
-    @property
-    def precision(self) -> str:
-        """What the network computes in while it trains: ``float32`` or ``bfloat16``."""
-        return str(self.dtype).removeprefix("torch.")
 
     def start_epoch(self, seed: int) -> None:
         """Seed dropout, and whatever layers draw by themselves."""
