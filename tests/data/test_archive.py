@@ -39,11 +39,14 @@ def test_broken_archives_are_refused(few_digits: Path, tmp_path: Path) -> None:
         scan(archive)
     page = tmp_path / "pets.tar.gz"
     page.write_text("<html>404 Not Found</html>")
-    packed = Path(shutil.make_archive(str(tmp_path / "squeezed"), "xztar", few_digits))
-    content = bytearray(packed.read_bytes())
-    content[len(content) // 2] ^= 255
-    packed.write_bytes(content)
-    for broken in (page, packed):
+    damaged = []
+    for kind in ("gztar", "bztar", "xztar", "zip"):
+        packed = Path(shutil.make_archive(str(tmp_path / f"damaged_{kind}"), kind, few_digits))
+        content = bytearray(packed.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 20] = bytes(20)
+        packed.write_bytes(content)
+        damaged.append(packed)
+    for broken in (page, *damaged):
         with pytest.raises(DataError, match="cannot be unpacked") as caught:
             scan(broken)
         assert "\n" not in str(caught.value)

@@ -72,7 +72,12 @@ def unpack(archive: Path, folder: Path) -> None:
         else:
             with tarfile.open(archive) as tarred:
                 tarred.extractall(folder, filter="data")
-    except _BROKEN as error:
+                # A damaged member ends the list early without a word; the checksums at the end of the file tell.
+                while tarred.fileobj is not None and tarred.fileobj.read(2**20):
+                    pass
+    except (OSError, *_BROKEN) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's own, of reading or writing
+            raise
         reason = str(error).partition("\n")[0].rstrip(":")
         raise DataError(f"{archive} cannot be unpacked: {reason}") from None
 

@@ -10,6 +10,7 @@ import numpy as np
 from stridednet.data.batches import Batch, BatchStream
 from stridednet.errors import TrainingError
 from stridednet.training.history import EpochRow
+from stridednet.training.interrupt import interrupts_held
 from stridednet.training.native import NativeExecutor
 from stridednet.training.observer import Observer
 from stridednet.training.scores import RunningScores
@@ -39,32 +40,39 @@ def train_epochs(
     Raises:
         TrainingError: The loss became infinite or no number.
     """
-    for epoch in epochs:
-        started = time.perf_counter()
-        executor.start_epoch(_seed_of_epoch(seed, epoch))
-        running = RunningScores()
-        with closing(stream.epoch(epoch)) as batches:
-            for step, batch in enumerate(batches, start=1):
-                running.add(executor.train_batch(batch), len(batch.images))
-                observer.on_step(epoch, step, running.mean())
-        scores = running.mean()
-        if not math.isfinite(scores.loss):
-            raise TrainingError(
-                f"the loss became {scores.loss} in epoch {epoch}: set a lower optimizer.learning_rate and train again"
+    with interrupts_held() as let_interrupt_through:
+        for epoch in epochs:
+            started = time.perf_counter()
+            executor.start_epoch(_seed_of_epoch(seed, epoch))
+            running = RunningScores()
+            with closing(stream.epoch(epoch)) as batches:
+                for step, batch in enumerate(batches, start=1):
+                    running.add(executor.train_batch(batch), len(batch.images))
+                    observer.on_step(epoch, step, running.mean())
+                    let_interrupt_through()
+            scores = running.mean()
+            _require_finite(scores.loss, epoch)
+            trained = time.perf_counter()
+            val = executor.evaluate(validation())
+            yield EpochRow(
+                epoch=epoch,
+                loss=scores.loss,
+                accuracy=scores.accuracy,
+                val_loss=val.loss,
+                val_accuracy=val.accuracy,
+                learning_rate=executor.learning_rate(),
+                steps=step,
+                images=running.images,
+                seconds=round(trained - started, 4),
+                val_seconds=round(time.perf_counter() - trained, 4),
             )
-        trained = time.perf_counter()
-        val = executor.evaluate(validation())
-        yield EpochRow(
-            epoch=epoch,
-            loss=scores.loss,
-            accuracy=scores.accuracy,
-            val_loss=val.loss,
-            val_accuracy=val.accuracy,
-            learning_rate=executor.learning_rate(),
-            steps=step,
-            images=running.images,
-            seconds=round(trained - started, 4),
-            val_seconds=round(time.perf_counter() - trained, 4),
+        let_interrupt_through()
+
+
+def _require_finite(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss} in epoch {epoch}: set a lower optimizer.learning_rate and train again"
         )
 
 
