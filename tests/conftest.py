@@ -7,11 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import stridednet  # noqa: F401  -- chooses the Keras backend before any test imports Keras
 from stridednet.data.archive import unpacked
 from stridednet.data.scan import dataset_root
+
+hypothesis.settings.register_profile("project", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).parents[1]
 _BESIDE = PROJECT.parent / "shared" / "data" / "101_ObjectCategories.tar.gz"
