@@ -38,8 +38,12 @@ class Graph:
         """Plan the steps.
 
         Raises:
-            ModelError: The model has more than one input or output.
+            ModelError: The model is not built, or has more than one input or output.
         """
+        if isinstance(model, keras.Sequential):
+            model = model._functional
+        if not hasattr(model, "_nodes_by_depth"):
+            raise ModelError(f"the model has no graph of layers: build it with keras.Input. Received: {model!r}")
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise ModelError(f"a classifier has one input and one output. Received: {model.inputs}, {model.outputs}")
         self.dtype = weights.dtype
@@ -52,7 +56,7 @@ class Graph:
         self._steps = self._plan(model)
 
     def run(self, images: Tensor, *, training: bool) -> Tensor:
-        """Return the logarithms of the probabilities, ``(batch, classes)``, float32.
+        """Return the scores of the classes, ``(batch, classes)``, float32, for the functions below.
 
         Args:
             images: As the model takes them, of any dtype.
@@ -64,11 +68,18 @@ class Graph:
         for step in self._steps:
             results = step.compute(tuple(tensors[place] for place in step.inputs))
             tensors.update(zip(step.outputs, results, strict=True))
-        scores = tensors[self._output].float()
+        return tensors[self._output].float()
+
+    def log_probabilities(self, scores: Tensor) -> Tensor:
+        """Return the logarithms of the probabilities of scores that `run` gave."""
         if self._softmax:
             return torch.log_softmax(scores, dim=-1)
         epsilon = keras.config.epsilon()  # as in Keras' categorical_crossentropy
         return (scores / scores.sum(dim=-1, keepdim=True)).clamp(epsilon, 1 - epsilon).log()
+
+    def outputs(self, scores: Tensor) -> Tensor:
+        """Return the model's outputs for scores that `run` gave."""
+        return torch.softmax(scores, dim=-1) if self._softmax else scores
 
     def _plan(self, model: keras.Model) -> list[_Step]:
         nodes = [
@@ -108,7 +119,7 @@ class Graph:
 
     def _kernel_call(self, kernel: Kernel, regularizer: Any) -> _Compute:
         def compute(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            result = kernel(inputs[0])
+            result = kernel(inputs[0]).to(self.dtype)  # an activation that is a layer gives float32
             if regularizer is not None:
                 self.penalties.append(regularizer(result.float()) / len(result))  # as Keras does
             return (result,)
@@ -123,7 +134,7 @@ class Graph:
             known = dict(zip(places, (tensor.float() for tensor in inputs), strict=True))
             arguments, options = node.arguments.fill_in(known)
             if isinstance(operation, keras.layers.Layer):
-                result = operation(*arguments, **options, **self._training_argument(operation))
+                result = operation(*arguments, **(options | self._training_argument(operation)))
                 self.penalties += _taken_losses(operation)
             else:
                 result = operation(*arguments, **options)

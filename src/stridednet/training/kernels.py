@@ -36,15 +36,15 @@ class Mode:
         self.generator = np.random.Generator(np.random.SFC64(seed))
 
     def keep(self, shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:
-        """Return a mask of zeros, with probability ``rate``, and ``1 / (1 - rate)``.
+        """Return a mask of zeros, with probability ``rate``, and ones.
 
         The probability is a multiple of 1/256 where that is exact, as for 0.25 and 0.5, and else of 1/65536.
         """
         width = torch.int8 if float(rate * 256).is_integer() else torch.int16
         levels = 2 ** (8 * width.itemsize)
-        drawn = bytearray(self.generator.bytes(shape.numel() * width.itemsize))
-        kept = torch.frombuffer(drawn, dtype=width).view(shape).ge(round(rate * levels) - levels // 2)
-        return kept.to(dtype).mul_(1 / (1 - rate))
+        words = self.generator.integers(0, 2**64, -(-shape.numel() * width.itemsize // 8), np.uint64)
+        drawn = torch.from_numpy(words.view(np.int64)).view(width)[: shape.numel()].view(shape)
+        return drawn.ge(min(round(rate * levels), levels - 1) - levels // 2).to(dtype)
 
 
 @dataclass(frozen=True)
@@ -206,11 +206,16 @@ def _dense(setting: Setting) -> Kernel | None:
 
 def _dropout(setting: Setting) -> Kernel | None:
     layer, mode = setting.layer, setting.mode
-    if layer.noise_shape is not None:
+    if layer.noise_shape is not None or layer.rate >= 1:
         return None
+    factor = 1 / (1 - layer.rate)
 
     def compute(x: Tensor) -> Tensor:
-        return x * mode.keep(x.shape, layer.rate, x.dtype) if mode.training and layer.rate > 0 else x
+        if not mode.training or layer.rate == 0:
+            return x
+        # The factor stays out of the mask, where bfloat16 would round it.
+        kept: Tensor = x * mode.keep(x.shape, layer.rate, x.dtype) * factor
+        return kept
 
     return compute
 

@@ -31,7 +31,8 @@ class NativeExecutor:
     """Trains a model on categorical cross-entropy.
 
     The parameters and the optimizer stay in float32; the network computes in the chosen precision, batch normalisation
-    and the loss in float32. `predict` always computes in float32.
+    and the loss in float32. `predict` always computes in float32. A model has one executor at a time: a second one
+    takes its parameters over.
     """
 
     def __init__(
@@ -56,18 +57,17 @@ class NativeExecutor:
     def train_batch(self, batch: Batch) -> Scores:
         """Take one step, and return the scores of the batch before it."""
         targets = torch.from_numpy(batch.targets)
-        log_probabilities = self._graph.run(torch.from_numpy(batch.images), training=True)
-        loss = -(targets * log_probabilities).sum(dim=1).mean()
-        for penalty in self._graph.penalties:
-            loss = loss + penalty
-        torch.autograd.backward(loss)
+        scores = self._graph.run(torch.from_numpy(batch.images), training=True)
+        loss = self._loss(scores, targets)
+        if loss.requires_grad:  # else everything is frozen
+            torch.autograd.backward(loss)
         with torch.no_grad():
             loss = loss.detach() + self._parameters.penalty()
             self._parameters.collect_gradients(self._weights.leaves)
             self._optimizer.step()
             self._parameters.apply_constraints()
             self._weights.refresh()
-        return Scores(float(loss), _accuracy(log_probabilities.detach(), targets))
+        return Scores(float(loss), _accuracy(scores.detach(), targets))
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> Scores:
@@ -77,19 +77,20 @@ class NativeExecutor:
         running = RunningScores()
         for batch in batches:
             targets = torch.from_numpy(batch.targets)
-            log_probabilities = self._graph.run(torch.from_numpy(batch.images), training=False)
-            loss = -(targets * log_probabilities).sum(dim=1).mean() + sum(self._graph.penalties)
-            running.add(Scores(float(loss) + weights_penalty, _accuracy(log_probabilities, targets)), len(targets))
+            scores = self._graph.run(torch.from_numpy(batch.images), training=False)
+            loss = float(self._loss(scores, targets)) + weights_penalty
+            running.add(Scores(loss, _accuracy(scores, targets)), len(targets))
         return running.mean()
 
     @torch.no_grad()
     def predict(self, batches: Iterable[Batch]) -> NDArray[np.float32]:
-        """Return the probabilities ``(n, classes)`` of all images in the batches."""
+        """Return the model's outputs ``(n, classes)`` for all images in the batches."""
         if self._exact is None:
             self._exact = Graph(self.model, WorkingCopy(self._parameters, torch.float32), self._mode)
-        parts = [self._exact.run(torch.from_numpy(batch.images), training=False).exp() for batch in batches]
-        probabilities: NDArray[np.float32] = torch.cat(parts).numpy()
-        return probabilities
+        graph = self._exact
+        parts = [graph.outputs(graph.run(torch.from_numpy(batch.images), training=False)) for batch in batches]
+        outputs: NDArray[np.float32] = torch.cat(parts).numpy()
+        return outputs
 
     def learning_rate(self) -> float:
         """Return the rate that the next step would use."""
@@ -114,11 +115,16 @@ class NativeExecutor:
         self._optimizer.restore(state)
         self._weights.refresh(frozen=True)
 
+    def _loss(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return cross-entropy and what layers have added to it, without the penalties on weights."""
+        loss = -(targets * self._graph.log_probabilities(scores)).sum(dim=1).mean()
+        return loss + sum(self._graph.penalties)
+
     def _variables(self) -> dict[str, keras.Variable]:
         # By position: Keras counts names such as seed_generator_3 through the whole process.
         return {f"model/{index:03d}": variable for index, variable in enumerate(self.model.variables)}
 
 
-def _accuracy(log_probabilities: torch.Tensor, targets: torch.Tensor) -> float:
-    right = log_probabilities.argmax(dim=1) == targets.argmax(dim=1)
+def _accuracy(scores: torch.Tensor, targets: torch.Tensor) -> float:
+    right = scores.argmax(dim=1) == targets.argmax(dim=1)
     return float(right.float().mean())

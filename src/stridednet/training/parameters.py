@@ -115,6 +115,8 @@ class WorkingCopy:
         """Return a variable in this precision: the same tensor for good, whose content `refresh` brings up to date."""
         if self._parameters.holds(variable):
             return self.leaves[self._parameters.index(variable)]
+        if self.dtype == torch.float32:
+            return self.full(variable)
         copy: torch.Tensor = variable.value.detach().to(self.dtype, copy=True)
         self._frozen.append((copy, variable))
         return copy
@@ -124,9 +126,10 @@ class WorkingCopy:
         if not self._parameters.holds(variable):
             frozen: torch.Tensor = variable.value.detach()
             return frozen
-        leaf = self._parameters.view(self._parameters.flat, variable).detach().requires_grad_()
-        self.leaves[self._parameters.index(variable)] = leaf
-        return leaf
+        index = self._parameters.index(variable)
+        if self.leaves[index].dtype != torch.float32:  # once, though several layers may share it
+            self.leaves[index] = self._parameters.view(self._parameters.flat, variable).detach().requires_grad_()
+        return self.leaves[index]
 
     def refresh(self, *, frozen: bool = False) -> None:
         """Take over the parameters' values, and those of frozen variables too if asked for."""
@@ -143,17 +146,16 @@ def _is_image_kernel(variable: keras.Variable) -> bool:
 
 def _strengths(regularizer: Any) -> tuple[float, float] | None:
     """Return the strengths of L1 and L2, or None for a regularizer of another kind."""
-    match regularizer:
-        case None:
-            return 0.0, 0.0
-        case keras.regularizers.L1L2():
-            return float(regularizer.l1), float(regularizer.l2)
-        case keras.regularizers.L1():
-            return float(regularizer.l1), 0.0
-        case keras.regularizers.L2():
-            return 0.0, float(regularizer.l2)
-        case _:
-            return None
+    if regularizer is None:
+        return 0.0, 0.0
+    kind = type(regularizer)  # a subclass may compute something else
+    if kind is keras.regularizers.L1L2:
+        return float(regularizer.l1), float(regularizer.l2)
+    if kind is keras.regularizers.L1:
+        return float(regularizer.l1), 0.0
+    if kind is keras.regularizers.L2:
+        return 0.0, float(regularizer.l2)
+    return None
 
 
 def _penalty_ranges(variables: Sequence[keras.Variable], starts: Sequence[int]) -> Iterator[tuple[slice, float, float]]:
