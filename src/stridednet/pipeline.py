@@ -219,7 +219,8 @@ class _Training:
         probabilities = self.executor.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [printable(label) for label in data.labels])
-        _save_model(run, model)
+        with written_whole(run.folder / "model.keras") as beside:
+            model.save(beside)
         for path in (run.folder / "plot.png", *([Path(self.plot)] if self.plot is not None else [])):
             with written_whole(path) as beside:
                 plot_history(history, data.split.curve, beside)
@@ -228,11 +229,3 @@ class _Training:
         report = build_report(self.recipe, data, model.count_params(), history, classification)
         run.write_json("report.json", report)  # the last file: a run that has it is finished
         return Result(run, history, classification, report)
-
-
-def _save_model(run: Run, model: keras.Model) -> None:
-    # A copy that was never compiled: without the optimizer's moments, the file is a third of the size.
-    plain = keras.models.clone_model(model)
-    plain.set_weights(model.get_weights())
-    with written_whole(run.folder / "model.keras") as beside:
-        plain.save(beside)

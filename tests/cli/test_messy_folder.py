@@ -83,10 +83,7 @@ def test_a_messy_folder_trains_and_its_bad_files_are_listed(messy: Path, command
     assert all(f"\n{path}," in used for path in GOOD)
     report = json.loads((run / "report.json").read_text())
     assert {problem["path"] for problem in report["data"]["problems"]} == BAD.keys()
-    assert report["data"]["duplicates"] == [
-        {"across": "classes", "paths": sorted([f"1/{twin}", "2/copied.png"])},
-        *report["data"]["duplicates"][1:],
-    ]
+    assert {"across": "classes", "paths": [f"1/{twin}", "2/copied.png"]} in report["data"]["duplicates"]
     assert {str(path): path.lstat().st_mtime_ns for path in messy.rglob("*")} == before
 
     strict = command("train", messy, *small, "--strict", "--out", "strict")

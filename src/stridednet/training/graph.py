@@ -13,8 +13,6 @@ from stridednet.training.kernels import Kernel, Mode, Setting, build_kernel
 from stridednet.training.parameters import WorkingCopy
 
 Tensor = torch.Tensor
-
-
 _Compute = Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]
 
 
@@ -103,16 +101,15 @@ class Graph:
         outputs = tuple(id(tensor) for tensor in (following or node).outputs)
         inputs = tuple(dict.fromkeys(id(tensor) for tensor in node.input_tensors))
         last = following.operation if following is not None else layer
-        softmax = getattr(last, "activation", None) is keras.activations.softmax and self._output in outputs
+        activation = last.activation if following is not None else None
+        softmax = getattr(last, "activation", None) is keras.activations.softmax
+        ends = softmax and self._output in outputs and _can_end(layer, following)
+        if ends:
+            activation = keras.activations.linear
         kernel = None
         if len(inputs) == 1 and isinstance(layer, keras.layers.Layer):
-            activation = last.activation if following is not None else None
-            if softmax and _can_end(layer, following):
-                activation = keras.activations.linear
-                self._softmax = True
             kernel = build_kernel(Setting(layer, self._weights, self._mode, activation))
-            if kernel is None:
-                self._softmax = False
+        self._softmax |= ends and kernel is not None
         if kernel is None:
             return _Step(inputs, outputs, self._keras_call(node, following, inputs))
         return _Step(inputs, outputs, self._kernel_call(kernel, getattr(layer, "activity_regularizer", None)))

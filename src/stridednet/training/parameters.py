@@ -4,6 +4,7 @@ The variables stay Keras' own: each becomes a view of the flat tensor, so that t
 and inspected at any moment. Kernels of 2D convolutions lie in memory as PyTorch's channels-last convolutions read them.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -160,11 +161,8 @@ def _strengths(regularizer: Any) -> tuple[float, float] | None:
 
 def _penalty_ranges(variables: Sequence[keras.Variable], starts: Sequence[int]) -> Iterator[tuple[slice, float, float]]:
     """Yield the stretches of the flat tensor that have the same penalty, with its L1 and L2."""
-    begin = 0
-    for place, variable in enumerate(variables):
-        strengths = _strengths(variable.regularizer)
-        last = place + 1 == len(variables)
-        if last or _strengths(variables[place + 1].regularizer) != strengths:
-            if strengths is not None and strengths != (0.0, 0.0):
-                yield slice(begin, starts[place + 1]), *strengths
-            begin = starts[place + 1]
+    places = range(len(variables))
+    for strengths, same in itertools.groupby(places, key=lambda place: _strengths(variables[place].regularizer)):
+        stretch = list(same)
+        if strengths is not None and strengths != (0.0, 0.0):
+            yield slice(starts[stretch[0]], starts[stretch[-1] + 1]), *strengths
