@@ -28,6 +28,7 @@ from stridednet.machine import device, usable_cores
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 from stridednet.training.native import NativeExecutor
+from stridednet.training.schedule import Schedule
 
 LABELS = ("Faces", "Leopards", "Motorbikes", "airplanes")
 CONVOLUTIONS = (  # filters in, filters out, size in, stride, kernel, padding
@@ -55,7 +56,8 @@ def batches_of(dataset: str | None) -> tuple[list[Batch], int]:
 
 def native(batches: list[Batch], classes: int, precision: str) -> Callable[[], object]:
     recipe = Recipe().replace({"precision": precision})
-    executor = NativeExecutor(build_model(recipe.model, 96, classes), recipe.optimizer, 50, recipe.precision)
+    schedule = Schedule(recipe.optimizer, 50, len(batches))
+    executor = NativeExecutor(build_model(recipe.model, 96, classes), schedule, recipe.precision)
     return lambda: [executor.train_batch(batch) for batch in batches]
 
 

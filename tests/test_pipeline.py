@@ -67,7 +67,7 @@ def finished(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was never interrupted."""
     out = tmp_path_factory.mktemp("finished") / "run"
     before = snapshot(pictures)
-    stridednet.train(pictures, settings=SMALL, out=out, plot=out.with_suffix(".svg"))
+    stridednet.train(pictures, "tutorial", settings=SMALL, out=out, plot=out.with_suffix(".svg"))
     assert snapshot(pictures) == before, "the data set is never touched"
     return out
 
@@ -144,13 +144,13 @@ def test_the_model_opens_in_plain_keras_and_takes_raw_pixels(finished: Path, pic
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     finished: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    stridednet.train(pictures, settings=SMALL, out=tmp_path / "same")
+    stridednet.train(pictures, "tutorial", settings=SMALL, out=tmp_path / "same")
     assert_same_result(finished, tmp_path / "same")
     rough = SMALL | {"precision": "bfloat16"}
     for name in ("rough", "as_rough"):
-        stridednet.train(pictures, settings=rough, out=tmp_path / name)
+        stridednet.train(pictures, "tutorial", settings=rough, out=tmp_path / name)
     assert_same_result(tmp_path / "rough", tmp_path / "as_rough")
-    other = stridednet.train(pictures, settings=SMALL | {"seed": 1}, out=tmp_path / "other")
+    other = stridednet.train(pictures, "tutorial", settings=SMALL | {"seed": 1}, out=tmp_path / "other")
     assert without_seconds(other.history) != without_seconds(from_csv((finished / "history.csv").read_text()))
     assert (tmp_path / "other" / "split.csv").read_bytes() == (finished / "split.csv").read_bytes()
 
@@ -174,7 +174,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
 ) -> None:
     observer = _StopsInEpoch(epoch)
     with pytest.raises(KeyboardInterrupt):
-        stridednet.train(pictures, settings=SMALL, out=tmp_path / "run", observer=observer)
+        stridednet.train(pictures, "tutorial", settings=SMALL, out=tmp_path / "run", observer=observer)
     run = tmp_path / "run"
     assert observer.said[-1] == f"{epoch - 1} epochs are saved; go on with: stridednet train --resume {run}"
     assert not (tmp_path / "run" / "model.keras").exists()
@@ -198,7 +198,7 @@ def test_a_run_that_lacks_only_its_report_is_finished(finished: Path, tmp_path: 
 def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) -> None:
     pictures = copy_digits(digits, tmp_path / "few", "01", 40)
     with pytest.raises(KeyboardInterrupt):
-        stridednet.train(pictures, settings=SMALL, out=tmp_path / "run", observer=_StopsInEpoch(2))
+        stridednet.train(pictures, "tutorial", settings=SMALL, out=tmp_path / "run", observer=_StopsInEpoch(2))
     next((pictures / "0").iterdir()).unlink()
     with pytest.raises(RunError, match=r"few has changed since the run .*run began; start a new one"):
         stridednet.resume(tmp_path / "run")
@@ -216,7 +216,7 @@ class DiskFillsUp(Observer):
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
 
 try:
-    stridednet.train(sys.argv[1], settings=json.loads(sys.argv[2]), out=sys.argv[3], observer=DiskFillsUp())
+    stridednet.train(sys.argv[1], "tutorial", settings=json.loads(sys.argv[2]), out=sys.argv[3], observer=DiskFillsUp())
 except stridednet.StridedNetError as error:
     print(type(error).__name__, error)
 """
@@ -264,18 +264,18 @@ def test_wrong_input_leaves_nothing_behind(pictures: Path, tmp_path: Path, monke
     with pytest.raises(DataError, match="no such folder"):
         stridednet.train("nowhere", settings=SMALL)
     with pytest.raises(DataError, match="no class '9'"):
-        stridednet.train(pictures, settings=SMALL | {"data.labels": ["0", "9"]})
+        stridednet.train(pictures, "tutorial", settings=SMALL | {"data.labels": ["0", "9"]})
     with pytest.raises(RecipeError, match="no model 'vgg'"):
-        stridednet.train(pictures, settings=SMALL | {"model.name": "vgg"})
+        stridednet.train(pictures, "tutorial", settings=SMALL | {"model.name": "vgg"})
     with pytest.raises(stridednet.StridedNetError, match=r"groups must divide"):
-        stridednet.train(pictures, settings=SMALL | {"model.groups": 3})
+        stridednet.train(pictures, "tutorial", settings=SMALL | {"model.groups": 3})
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("constraint", ["max_norm(1)", "unit_norm", "min_max_norm(0.5, 1)", "non_neg"])
 def test_any_constraint_trains(pictures: Path, tmp_path: Path, constraint: str) -> None:
     settings = SMALL | {"epochs": 1, "model.kernel_constraint": constraint, "model.bias_constraint": constraint}
-    stridednet.train(pictures, settings=settings, out=tmp_path / "run")
+    stridednet.train(pictures, "tutorial", settings=settings, out=tmp_path / "run")
 
 
 def test_channels_first_is_refused_in_one_line(pictures: Path, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_channels_first_is_refused_in_one_line(pictures: Path, tmp_path: Path) -
     keras.config.set_image_data_format("channels_first")
     try:
         with pytest.raises(stridednet.StridedNetError, match="training takes images with channels last"):
-            stridednet.train(pictures, settings=SMALL, out=tmp_path / "run")
+            stridednet.train(pictures, "tutorial", settings=SMALL, out=tmp_path / "run")
     finally:
         keras.config.set_image_data_format("channels_last")
     assert not (tmp_path / "run").exists()
@@ -293,12 +293,12 @@ def test_channels_first_is_refused_in_one_line(pictures: Path, tmp_path: Path) -
 def test_a_loss_that_is_no_number_ends_the_training(pictures: Path, tmp_path: Path) -> None:
     wild = SMALL | {"optimizer.learning_rate": 1e30, "model.activation": "linear"}
     with pytest.raises(stridednet.StridedNetError, match=r"the loss became (nan|inf) in epoch \d: set a lower"):
-        stridednet.train(pictures, settings=wild, out=tmp_path / "run")
+        stridednet.train(pictures, "tutorial", settings=wild, out=tmp_path / "run")
 
 
 def test_more_images_than_classes_need_no_whole_batch(digits: Path, tmp_path: Path) -> None:
     pictures = copy_digits(digits, tmp_path / "tiny", "01", 4)
-    result = stridednet.train(pictures, settings=SMALL | {"epochs": 1}, out=tmp_path / "run")
+    result = stridednet.train(pictures, "tutorial", settings=SMALL | {"epochs": 1}, out=tmp_path / "run")
     assert (result.history[0].steps, result.history[0].images) == (1, 6)
 
 

@@ -1,3 +1,4 @@
+import math
 import tomllib
 from pathlib import Path
 
@@ -36,14 +37,45 @@ def test_tutorial_has_the_tutorials_numbers() -> None:
     assert chosen == frozenset()
 
 
-def test_builtin_recipe_files_write_out_every_setting_but_the_users_own() -> None:
-    text = (Path(__file__).parents[1] / "src/stridednet/recipes/tutorial.toml").read_text()
+AUTO = {"batch_size": "auto", "epochs": "auto", "effort": 600.0, "optimizer.learning_rate": 2e-3}
+
+
+@pytest.mark.parametrize("name", ["accurate", "fast", "tutorial"])
+def test_builtin_recipe_files_write_out_every_setting_but_the_users_own(name: str) -> None:
+    assert builtin_recipes() == ["accurate", "fast", "tutorial"]
+    text = (Path(__file__).parents[1] / f"src/stridednet/recipes/{name}.toml").read_text()
     written = tomllib.loads(text)
     keys = {f"{key}.{inner}" if isinstance(value, dict) else key for key, value in written.items()
             for inner in (value if isinstance(value, dict) else [""])}  # fmt: skip
     assert set(SETTINGS) - keys == {"data.dataset", "data.labels", "data.strict"}
-    assert builtin_recipes() == ["tutorial"]
+    assert load_recipe(name)[0].name == name
+
+
+def test_the_defaults_are_the_tutorials() -> None:
     assert load_recipe("tutorial")[0] == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("images", "classes", "batch", "epochs", "rate"),
+    [
+        (1674, 4, 32, 29, 2e-3),  # 600 * sqrt(1674 * 4) / 1674 = 29.3
+        (375, 2, 16, 44, 2e-3 / math.sqrt(2)),  # 375 / 52 = 7.2, but never below 16
+        (3030, 101, 64, 110, 2e-3 * math.sqrt(2)),
+        (100_000, 10, 128, 6, 4e-3),
+    ],
+)
+def test_batch_epochs_and_rate_follow_the_size_of_the_data(
+    images: int, classes: int, batch: int, epochs: int, rate: float
+) -> None:
+    sized = Recipe().replace(AUTO).sized(images, classes)
+    assert (sized.batch_size, sized.epochs, sized.optimizer.learning_rate) == (batch, epochs, pytest.approx(rate))
+    assert sized.sized(7, 7) == sized
+
+
+def test_what_a_recipe_says_itself_is_kept() -> None:
+    sized = Recipe().replace(AUTO | {"batch_size": 8}).sized(1674, 4)
+    assert (sized.batch_size, sized.epochs, sized.optimizer.learning_rate) == (8, 29, 2e-3)
+    assert Recipe().sized(10, 2) == Recipe()
 
 
 def test_toml_round_trip(tmp_path: Path) -> None:
@@ -79,6 +111,8 @@ def test_an_unknown_setting_names_the_nearest(key: str, near: str) -> None:
         ("epochs", 0),
         ("epochs", True),
         ("epochs", "5"),
+        ("batch_size", "all"),
+        ("optimizer.name", "sgd"),
         ("seed", -1),
         ("image_size", 4),
         ("model.dropout", 1.0),
@@ -102,7 +136,7 @@ def test_a_wrong_value_is_refused_in_one_line(key: str, value: object) -> None:
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="no recipe 'fats': give a TOML file or one of tutorial"):
+    with pytest.raises(RecipeError, match="no recipe 'fats': give a TOML file or one of accurate, fast, tutorial"):
         load_recipe("fats")
     broken = tmp_path / "broken.toml"
     broken.write_text("epochs = = 3")

@@ -28,6 +28,7 @@ from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.native import NativeExecutor, concrete_precision
 from stridednet.training.observer import Observer, Plan
+from stridednet.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def train(
         check_free(Path(out))
     _check_plot(plot)
     data = prepare(merged.data, merged.image_size, observer.on_message)
-    executor = _prepare_executor(merged, len(data.labels))
+    merged = merged.sized(len(data.split.train), len(data.labels))
+    executor = _prepare_executor(merged, data)
     run = Run.create(merged, None if out is None else Path(out))
     _write_data(run, data)
     return _Training(run, merged, data, executor, [], plot, observer).finish()
@@ -103,7 +105,7 @@ def resume(
     recipe = run.recipe()
     _check_plot(plot)
     data = prepare(recipe.data, recipe.image_size, observer.on_message)
-    executor = _prepare_executor(recipe, len(data.labels))
+    executor = _prepare_executor(recipe, data)
     checkpoint = run.load_checkpoint()
     history: History = []
     if checkpoint is not None:
@@ -146,10 +148,12 @@ def _with_hints(recipe: Recipe, chosen: frozenset[str], observer: Observer) -> R
     return recipe.replace(hints)
 
 
-def _prepare_executor(recipe: Recipe, classes: int) -> NativeExecutor:
+def _prepare_executor(recipe: Recipe, data: TrainingData) -> NativeExecutor:
     keras.utils.set_random_seed(recipe.seed)
-    model = build_model(recipe.model, recipe.image_size, classes)
-    return NativeExecutor(model, recipe.optimizer, recipe.epochs, recipe.precision)
+    model = build_model(recipe.model, recipe.image_size, len(data.labels))
+    steps = len(data.split.train) // min(int(recipe.batch_size), len(data.split.train))
+    schedule = Schedule(recipe.optimizer, int(recipe.epochs), steps)
+    return NativeExecutor(model, schedule, recipe.precision, recipe.label_smoothing)
 
 
 def _write_data(run: Run, data: TrainingData) -> None:
@@ -199,13 +203,14 @@ class _Training:
             data.pictures.images,
             data.pictures.stored[rows],
             data.targets[rows],
-            recipe.batch_size,
+            int(recipe.batch_size),
             Augmentation(**recipe.augmentation.model_dump()),
             recipe.seed,
         )
         validation = partial(data.batches, data.split.curve)
-        epochs = range(len(history) + 1, recipe.epochs + 1)
-        self.observer.on_start(Plan(recipe.epochs, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
+        last = int(recipe.epochs)
+        epochs = range(len(history) + 1, last + 1)
+        self.observer.on_start(Plan(last, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
         try:
             for row in train_epochs(self.executor, stream, validation, epochs, recipe.seed, self.observer):
                 self.run.save_epoch(Checkpoint(self.executor.state(), [*history, row], data.hash))

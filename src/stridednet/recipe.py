@@ -1,10 +1,11 @@
 """A recipe: every setting of a training as one frozen, validated object. TOML in, overrides, TOML out."""
 
 import difflib
+import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from stridednet.errors import RecipeError
 
-DEFAULT_RECIPE = "tutorial"
+DEFAULT_RECIPE = "accurate"
 
 Initializer = Literal[
     "glorot_normal",
@@ -103,6 +104,8 @@ class DataSettings(_Settings):
     strict: bool = False  # a file that cannot be used is an error
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    train_per_class: Annotated[int, Field(ge=0)] = 0  # above 0: draw so many of each class instead of a share,
+    test_per_class: Annotated[int, Field(ge=0)] = 0  # and test on up to so many of those left over; 0: on all
 
 
 class ModelSettings(_Settings):
@@ -130,6 +133,8 @@ class ModelSettings(_Settings):
     dropout: Rate = 0.25
     dense_units: PositiveInt = 512
     dense_dropout: Rate = 0.5
+    pixel_range: Literal["0 to 1", "-2 to 2"] = "0 to 1"  # what 0 to 255 becomes inside the model
+    norm_momentum: Rate = 0.99  # of batch normalisation's moving statistics; Keras' default
 
 
 class AugmentationSettings(_Settings):
@@ -146,9 +151,13 @@ class AugmentationSettings(_Settings):
 class OptimizerSettings(_Settings):
     """The optimizer and its learning-rate schedule."""
 
-    name: Literal["adam"] = "adam"
+    name: Literal["adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
-    decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["inverse_time", "one_cycle"] = "inverse_time"
+    decay: Annotated[float, Field(ge=0)] = 1e-4  # of inverse_time
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of one_cycle: the share of the steps in which the rate rises
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # of adamw, on kernels only
+    beta_2: Annotated[float, Field(gt=0, lt=1)] = 0.999
 
 
 class Recipe(_Settings):
@@ -156,8 +165,10 @@ class Recipe(_Settings):
 
     name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")] = "tutorial"  # part of the run directory's name
     image_size: Annotated[int, Field(ge=8, le=1024)] = 96
-    batch_size: PositiveInt = 32
-    epochs: PositiveInt = 50
+    batch_size: PositiveInt | Literal["auto"] = 32
+    epochs: PositiveInt | Literal["auto"] = 50
+    effort: Annotated[float, Field(gt=0)] = 600.0  # how long epochs = "auto" trains; see `Recipe.sized`
+    label_smoothing: Rate = 0.0
     precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: DataSettings = DataSettings()
@@ -175,6 +186,27 @@ class Recipe(_Settings):
         for key, value in settings.items():
             _put(nested, key, value)
         return type(self).from_settings(nested)
+
+    def sized(self, images: int, classes: int) -> Self:
+        """Return a copy in which batch size, epochs and learning rate fit the training images; ``auto`` is gone.
+
+        The rule: about 52 steps an epoch, as the tutorial has, in batches of 16, 32, 64 or 128; the learning rate is
+        meant for batches of 32 and grows with the root of the batch (Malladi et al. 2022, arXiv:2205.10287, for Adam);
+        and ``effort * sqrt(images * classes)`` images are seen in all, so that a larger or harder set gets more, and
+        each of its images is seen less often. Numbers that a recipe gives itself are kept, with its learning rate.
+
+        Args:
+            images: How many there are to train on.
+            classes: How many there are to tell apart.
+        """
+        settings: dict[str, Any] = {}
+        if self.batch_size == "auto":
+            batch = 2 ** min(max(round(math.log2(max(images, 1) / 52)), 4), 7)
+            settings["batch_size"] = batch
+            settings["optimizer.learning_rate"] = self.optimizer.learning_rate * math.sqrt(batch / 32)
+        if self.epochs == "auto":
+            settings["epochs"] = max(1, round(self.effort * math.sqrt(images * classes) / max(images, 1)))
+        return self.replace(settings)
 
     def to_toml(self) -> str:
         """Return the complete recipe as TOML; reading it back gives an equal recipe."""
@@ -197,10 +229,11 @@ class Recipe(_Settings):
         try:
             return cls.model_validate(nested)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            reason = first["msg"].removeprefix("Value error, ")
-            reason = reason[0].lower() + reason[1:]
+            errors = error.errors()
+            first = errors[0]
+            key = _setting(first["loc"])
+            # A setting that takes this or that has an error of each.
+            reason = ", or ".join(_reason(other["msg"]) for other in errors if _setting(other["loc"]) == key)
             raise RecipeError(f"{where}setting '{key}': {reason}. Received: {first['input']!r}") from None
 
 
@@ -212,6 +245,18 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def _setting(place: Sequence[int | str]) -> str:
+    """Return the key of a validation error, without the kind of value that pydantic tried behind it."""
+    parts = [str(part) for part in place]
+    keys = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return next((key for key in keys if key in SETTINGS), keys[-1])
+
+
+def _reason(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return text[0].lower() + text[1:]
 
 
 SETTINGS: tuple[str, ...] = tuple(_flat(Recipe().model_dump()))

@@ -30,13 +30,17 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     [
         (["train", "nowhere"], "no such folder: "),
         (["train", "a", "-d", "b"], "two data sets, 'a' and -d 'b'; give one"),
-        (["train", "--recipe", "fast"], "no recipe 'fast': give a TOML file or one of tutorial"),
+        (["train", "--recipe", "fats"], "no recipe 'fats': give a TOML file or one of accurate, fast, tutorial"),
         (["train", "--set", "epoch=3"], "unknown setting 'epoch'; did you mean epochs?"),
         (["train", "--set", "epochs"], "--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: 'epochs'"),
-        (["train", "-e", "0"], "setting 'epochs': input should be greater than or equal to 1. Received: 0"),
+        (
+            ["train", "-e", "0"],
+            "setting 'epochs': input should be greater than or equal to 1, or",
+        ),
         (["train", "--labels", " , "], "--labels wants names separated by commas. Received: ' , '"),
         (["train", "--model", "vgg"], "setting 'model.name': no model 'vgg'; choose stridednet"),
         (["train", "-p", "plot.txt"], "--plot plot.txt: the name must end in one of"),
+        (["train", "--protocol", "30"], "--protocol wants N/M, such as 30/50. Received: '30'"),
         (["train", "--resume", "gone"], "no run in gone: it has no recipe.toml"),
         (["train", "--resume", "gone", "-e", "3"], "--resume goes on with the run's own recipe and data set"),
         (["train", "-e", "many"], "Invalid value for '--epochs' / '-e': "),
@@ -64,7 +68,7 @@ def test_wrong_input_is_one_line_and_status_2(
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     from stridednet.errors import RecipeError
 
-    monkeypatch.setattr(sys, "argv", ["stridednet", "train", "--recipe", "fast", "--debug"])
+    monkeypatch.setattr(sys, "argv", ["stridednet", "train", "--recipe", "fats", "--debug"])
     with pytest.raises(RecipeError):
         main()
 
@@ -96,8 +100,8 @@ def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Comman
     pattern = r"epoch \d/3  loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+  80 images  .* images/s"
     assert len(epochs) == 3
     assert all(re.fullmatch(pattern, line) for line in epochs)
-    assert (tmp_path / "runs" / "train" / "few-tutorial" / "report.txt").read_text() in done.stdout
-    assert lines[-2:] == ["run: runs/train/few-tutorial", "figure: figure.png"]
+    assert (tmp_path / "runs" / "train" / "few-accurate" / "report.txt").read_text() in done.stdout
+    assert lines[-2:] == ["run: runs/train/few-accurate", "figure: figure.png"]
     assert (tmp_path / "figure.png").is_file()
     assert "\x1b" not in done.stdout
 
@@ -184,3 +188,16 @@ def test_a_stopped_process_can_be_gone_on_with(
     assert_same_result(tmp_path / "run", tmp_path / "straight")
     again = command("train", "--resume", "run")
     assert (again.returncode, again.stderr) == (2, "error: the run run is finished; its report is run/report.txt\n")
+
+
+def test_the_protocol_reports_the_mean_over_classes(command: Command, few_digits: Path, tmp_path: Path) -> None:
+    done = command("train", few_digits, *SETTINGS, "--protocol", "8/5", "--out", "run")
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    classes = report["report"]["classes"].values()
+    assert report["data"]["images"]["train"] == 8 * len(classes)
+    assert all(entry["support"] <= 5 for entry in classes)
+    mean = sum(entry["recall"] for entry in classes) / len(classes)
+    assert report["report"]["mean_class_accuracy"] == pytest.approx(mean)
+    assert f"mean accuracy of the {len(classes)} classes: {mean:.3f}\n" in done.stdout
+    split = (tmp_path / "run" / "split.csv").read_text().splitlines()[1:]
+    assert {line.rpartition(",")[2] for line in split} <= {"train", "test", "unused"}

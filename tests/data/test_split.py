@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from conftest import copy_digits, needs_caltech101
 from stridednet.data.scan import Manifest, Picture, scan
-from stridednet.data.split import split
+from stridednet.data.split import split, split_per_class
 from stridednet.errors import DataError
 
 FOUR = ("Faces", "Leopards", "Motorbikes", "airplanes")
@@ -68,3 +68,24 @@ def test_own_subsets_are_kept(digits: Path, tmp_path: Path) -> None:
     all_three = split(scan(root), 0.25, 42)
     assert (len(all_three.train), len(all_three.val), len(all_three.test)) == (20, 8, 6)
     assert (all_three.curve, all_three.report) == ("val", "test")
+
+
+def test_so_many_of_each_class() -> None:
+    manifest = _manifest([40, 31, 90])
+    parts = split_per_class(manifest, 30, 50, seed=0)
+    for rows, counts in ((parts.train, [30, 30, 30]), (parts.test, [10, 1, 50]), (parts.unused, [0, 0, 10])):
+        assert [sum(manifest.pictures[row].label == label for row in rows) for label in manifest.labels] == counts
+    assert len(parts.subset_of()) == 161, "each picture is in one subset"
+    assert parts.drawn
+    again, other = (split_per_class(manifest, 30, 50, seed) for seed in (0, 1))
+    assert np.array_equal(again.train, parts.train)
+    assert not np.array_equal(other.train, parts.train)
+    assert len(split_per_class(manifest, 30, 0, seed=0).test) == 71
+
+
+def test_so_many_of_each_class_need_one_more_to_test_on() -> None:
+    with pytest.raises(DataError, match=r"class 'class1' .* has too few usable images to split: 30, and it takes 31"):
+        split_per_class(_manifest([40, 30]), 30, 50, seed=0)
+    manifest = Manifest(Path("/set"), ("a",), (Picture(Path("/set/test/a/1.png"), "a", "test"),))
+    with pytest.raises(DataError, match="brings its own subsets"):
+        split_per_class(manifest, 30, 50, seed=0)

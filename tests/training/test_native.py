@@ -15,6 +15,7 @@ from stridednet.training.graph import Graph
 from stridednet.training.kernels import Mode
 from stridednet.training.native import NativeExecutor
 from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores
 
 Make = Callable[[], Any]
@@ -24,7 +25,7 @@ RECIPE = Recipe().replace({"model.dropout": 0.0, "model.dense_dropout": 0.0, "pr
 
 def _executor(recipe: Recipe = RECIPE, size: int = 24) -> NativeExecutor:
     keras.utils.set_random_seed(0)
-    return NativeExecutor(build_model(recipe.model, size, 3), recipe.optimizer, 2, recipe.precision)
+    return NativeExecutor(build_model(recipe.model, size, 3), Schedule(recipe.optimizer, 2, 4), recipe.precision)
 
 
 def _compiled(recipe: Recipe = RECIPE, size: int = 24) -> keras.Model:
@@ -87,6 +88,21 @@ def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
     assert np.allclose(ours.predict(batches), theirs.predict(images, verbose=0), atol=5e-3)
 
 
+def test_label_smoothing_is_that_of_keras_loss() -> None:
+    batch = _batches(1)[0]
+    keras.utils.set_random_seed(0)
+    model = build_model(RECIPE.model, 24, 3)
+    with torch.no_grad():
+        outputs = model(batch.images, training=True)
+        plain = float(keras.losses.categorical_crossentropy(batch.targets, outputs).mean())
+        smooth = float(keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(batch.targets, outputs))
+        expected = smooth + float(sum(model.losses))
+    ours = NativeExecutor(model, Schedule(RECIPE.optimizer, 1, 1), "float32", label_smoothing=0.1)
+    ours.start_epoch(0)
+    assert ours.train_batch(batch).loss == pytest.approx(expected, rel=1e-5)
+    assert abs(smooth - plain) > 0.01
+
+
 def test_the_whole_stridednet_has_keras_gradients() -> None:
     batch = _batches(1, 16, 96)[0]
     keras.utils.set_random_seed(0)
@@ -134,7 +150,7 @@ def test_every_other_layer_is_called_itself() -> None:
     theirs = build()
     theirs.compile(keras.optimizers.Adam(0.001), loss="categorical_crossentropy", metrics=["accuracy"])
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    ours = NativeExecutor(build(), OptimizerSettings(learning_rate=0.001, decay=0.0), 1, "float32")
+    ours = NativeExecutor(build(), Schedule(OptimizerSettings(learning_rate=0.001, decay=0.0), 1, 4), "float32")
     running = RunningScores()
     for batch in batches:
         running.add(ours.train_batch(batch), len(batch.images))
@@ -150,7 +166,7 @@ def _equals_fit(build: Callable[[], keras.Model], precision: Any = "float32") ->
     theirs = build()
     theirs.compile(keras.optimizers.Adam(1e-4), loss="categorical_crossentropy", metrics=["accuracy"])
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    ours = NativeExecutor(build(), OptimizerSettings(learning_rate=1e-4, decay=0.0), 1, precision)
+    ours = NativeExecutor(build(), Schedule(OptimizerSettings(learning_rate=1e-4, decay=0.0), 1, 4), precision)
     running = RunningScores()
     for batch in batches:
         running.add(ours.train_batch(batch), len(batch.images))
@@ -196,7 +212,7 @@ def test_layers_that_draw_by_themselves_are_called_and_seeded(make: Make) -> Non
     losses = []
     for _ in range(2):
         keras.utils.set_random_seed(0)
-        executor = NativeExecutor(_sequential(make()), OptimizerSettings(), 1, "float32")
+        executor = NativeExecutor(_sequential(make()), Schedule(OptimizerSettings(), 1, 4), "float32")
         executor.start_epoch(5)
         losses.append([executor.train_batch(batch).loss for batch in batches])
     assert losses[0] == losses[1]
@@ -245,7 +261,7 @@ def test_a_regularizer_of_ones_own_is_called() -> None:
 def test_frozen_weights_are_never_stale() -> None:
     model = _sequential()
     model.layers[1].trainable = False
-    executor = NativeExecutor(model, OptimizerSettings(), 1, "bfloat16")
+    executor = NativeExecutor(model, Schedule(OptimizerSettings(), 1, 4), "bfloat16")
     batches = _batches(2, 8, 16)
     images, _ = _joined(batches)
     state = executor.state()
@@ -261,7 +277,7 @@ def test_a_model_without_trainable_weights_is_scored() -> None:
     model = _sequential()
     model.trainable = False
     before = model.get_weights()
-    executor = NativeExecutor(model, OptimizerSettings(), 1, "float32")
+    executor = NativeExecutor(model, Schedule(OptimizerSettings(), 1, 4), "float32")
     assert executor.train_batch(_batches(1, 8, 16)[0]).loss > 0
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
 
@@ -272,7 +288,7 @@ def test_frozen_layers_stay_and_the_model_is_live() -> None:
     model.get_layer("stem").trainable = False
     model.get_layer("stage1_conv1_norm").trainable = False
     frozen = [model.get_layer(name).get_weights() for name in ("stem", "stage1_conv1_norm")]
-    executor = NativeExecutor(model, OptimizerSettings(learning_rate=0.01), 1, "bfloat16")
+    executor = NativeExecutor(model, Schedule(OptimizerSettings(learning_rate=0.01), 1, 4), "bfloat16")
     batches = _batches()
     for batch in batches:
         executor.train_batch(batch)

@@ -22,7 +22,7 @@ def train_command(
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", "-p", help="Write the figure here as well.")] = None,
     labels: Annotated[str | None, typer.Option(help="Classes to use, separated by commas. [default: all]")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe by name, or a TOML file. [default: tutorial]")] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe by name, or a TOML file. [default: accurate]")] = None,
     model: Annotated[str | None, typer.Option(help="A model by name. [default: the recipe's]")] = None,
     assignments: Annotated[
         list[str] | None,
@@ -33,6 +33,12 @@ def train_command(
         str | None,
         typer.Option(
             metavar="auto|float32|bfloat16", help="What the network computes in. [default: what the CPU is fast at]"
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N/M", help="Train on N images of each class, test on up to M others; report the mean over classes."
         ),
     ] = None,
     out: Annotated[
@@ -58,6 +64,8 @@ def train_command(
         "data.labels": None if labels is None else _names(labels),
         "data.strict": strict or None,
     }
+    if protocol is not None:
+        chosen["data.train_per_class"], chosen["data.test_per_class"] = _protocol(protocol)
     settings = {key: value for key, value in chosen.items() if value is not None}
     given = dataset if dataset is not None else dataset_option
     if resume is not None and (settings or assignments or recipe or out or given):
@@ -80,6 +88,9 @@ def train_command(
         print(json.dumps(result.report, indent=2))
         return
     print(f"\n{result.classification.text}")
+    if protocol is not None:
+        mean = result.classification.numbers["mean_class_accuracy"]
+        print(f"mean accuracy of the {len(result.report['labels'])} classes: {mean:.3f}\n")
     training = result.report["training"]
     print(
         f"{training['images']:,} images in {training['epochs']} epochs and {training['seconds']:.1f} s of training, "
@@ -88,6 +99,13 @@ def train_command(
     print(f"run: {result.run.folder}")
     if plot is not None:
         print(f"figure: {plot}")
+
+
+def _protocol(text: str) -> tuple[int, int]:
+    train, slash, test = text.partition("/")
+    if not slash or not train.isdecimal() or not test.isdecimal() or int(train) == 0:
+        raise InputError(f"--protocol wants N/M, such as 30/50. Received: {text!r}")
+    return int(train), int(test)
 
 
 def _names(text: str) -> tuple[str, ...]:

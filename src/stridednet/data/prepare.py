@@ -11,7 +11,7 @@ from stridednet.data.batches import Batch, in_order, one_hot
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.duplicates import Duplicate, find_duplicates
 from stridednet.data.scan import Manifest, printable, scan
-from stridednet.data.split import Split, split
+from stridednet.data.split import Split, split, split_per_class
 from stridednet.errors import DataError
 from stridednet.recipe import DataSettings
 
@@ -63,10 +63,11 @@ def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None])
     pictures = load_pictures(scanned, image_size)
     manifest = pictures.manifest
     _say_problems(manifest, settings.strict, say)
-    divided = split(manifest, settings.test_size, settings.split_seed)
+    divided = _divided(manifest, settings)
     subset_of = divided.subset_of()
-    sizes = [(name, len(divided.rows(name))) for name in ("train", "val", "test")]
-    origin = "stratified split" if divided.drawn else "the data set's own subsets"
+    sizes = [(name, len(divided.rows(name))) for name in ("train", "val", "test", "unused")]
+    by_class = "so many of each class" if settings.train_per_class else "stratified split"
+    origin = by_class if divided.drawn else "the data set's own subsets"
     say(
         f"{origin}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}; "
         f"curve on {divided.curve}, report on {divided.report}"
@@ -76,6 +77,12 @@ def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None])
         say(f"identical pictures in two {duplicate.across}: {', '.join(duplicate.paths)}")
     targets = one_hot([picture.label for picture in manifest.pictures], manifest.labels)
     return TrainingData(pictures, divided, targets, duplicates, _hash(pictures, subset_of))
+
+
+def _divided(manifest: Manifest, settings: DataSettings) -> Split:
+    if settings.train_per_class:
+        return split_per_class(manifest, settings.train_per_class, settings.test_per_class, settings.split_seed)
+    return split(manifest, settings.test_size, settings.split_seed)
 
 
 def _say_problems(manifest: Manifest, strict: bool, say: Callable[[str], None]) -> None:

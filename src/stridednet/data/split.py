@@ -1,7 +1,7 @@
 """A manifest -> disjoint subsets: those that the data set brings, or a stratified, seeded split."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,15 @@ class Split:
 
     ``curve`` is what the per-epoch validation is measured on, ``report`` what the final report is measured on, each by
     the name of its subset. Where there is no val subset, the curve is measured on test, as in the tutorial: it is drawn
-    and labelled, and chooses nothing. ``drawn`` says that the test subset was drawn from the training images.
+    and labelled, and chooses nothing. ``drawn`` says that the test subset was drawn from the training images,
+    ``unused`` holds what is in none of them.
     """
 
     train: Rows
     val: Rows
     test: Rows
     drawn: bool = False
+    unused: Rows = field(default_factory=lambda: np.array([], dtype=np.intp))
 
     @property
     def curve(self) -> str:
@@ -38,11 +40,11 @@ class Split:
 
     def rows(self, subset: str) -> Rows:
         """Return the rows of a subset by its name."""
-        return {"train": self.train, "val": self.val, "test": self.test}[subset]
+        return {"train": self.train, "val": self.val, "test": self.test, "unused": self.unused}[subset]
 
     def subset_of(self) -> dict[int, str]:
         """Return the subset of each row."""
-        return {int(row): subset for subset in ("train", "val", "test") for row in self.rows(subset)}
+        return {int(row): subset for subset in ("train", "val", "test", "unused") for row in self.rows(subset)}
 
 
 def split(manifest: Manifest, test_size: float, seed: int) -> Split:
@@ -73,6 +75,32 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
         ) from None
     _require(manifest, labels[train], 1)
     return Split(train, val, test, drawn=True)
+
+
+def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Split:
+    """Draw the same number of training images from each class, and test on others; what is left over is not used.
+
+    This is how CALTECH-101 is reported, with the mean of the classes' accuracies, since their sizes differ.
+
+    Args:
+        manifest: Pictures without subsets of their own.
+        train: Training images of each class.
+        test: Test images of each class at the most; 0 for all that are left.
+        seed: Of the draw.
+
+    Raises:
+        DataError: A class has no image left to test on, or the data set brings its own subsets.
+    """
+    if any(picture.subset not in (None, "train") for picture in manifest.pictures):
+        raise DataError(f"{manifest.root} brings its own subsets, so none can be drawn; leave --protocol away")
+    labels = np.array([picture.label for picture in manifest.pictures], dtype=object)
+    _require(manifest, labels, train + 1)
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(np.flatnonzero(labels == label)) for label in manifest.labels]
+    end = train + test if test else None
+    parts = [np.concatenate([rows[part] for rows in drawn]) for part in (slice(train), slice(train, end))]
+    unused = np.setdiff1d(np.arange(len(labels)), np.concatenate(parts))
+    return Split(parts[0], unused[:0], parts[1], drawn=True, unused=unused)
 
 
 def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:

@@ -40,6 +40,7 @@ def classify(probabilities: NDArray[np.float32], targets: NDArray[np.float32], l
         text=classification_report(truth, guess, target_names=list(labels), **common),
         numbers={
             "accuracy": numbers["accuracy"],
+            "mean_class_accuracy": numbers["macro avg"]["recall"],
             "macro_f1": numbers["macro avg"]["f1-score"],
             "weighted_f1": numbers["weighted avg"]["f1-score"],
             "support": len(truth),

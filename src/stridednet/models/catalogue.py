@@ -10,6 +10,9 @@ from stridednet.models.strided import StridedNet
 from stridednet.models.terms import constraint, regularizer
 from stridednet.recipe import ModelSettings
 
+# Scale and offset; the second centres photographs near 0 with a spread near 1.
+_RESCALINGS = {"0 to 1": (1 / 255, 0.0), "-2 to 2": (1 / 64, -2.0)}
+
 Builder = Callable[[ModelSettings, int, int], keras.Model]
 
 
@@ -53,7 +56,8 @@ def _stridednet(settings: ModelSettings, image_size: int, classes: int) -> keras
         dropout=settings.dropout,
         dense_units=settings.dense_units,
         dense_dropout=settings.dense_dropout,
-        rescaling=True,
+        rescaling=_RESCALINGS[settings.pixel_range],
+        norm_momentum=settings.norm_momentum,
     )
 
 

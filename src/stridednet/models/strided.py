@@ -40,7 +40,8 @@ class StridedNet:
         dropout: float = 0.25,
         dense_units: int = 512,
         dense_dropout: float = 0.5,
-        rescaling: bool = False,
+        rescaling: tuple[float, float] | None = None,
+        norm_momentum: float = 0.99,
     ) -> keras.Model:
         """Build the model, not compiled, in the data format of the Keras configuration.
 
@@ -75,7 +76,9 @@ class StridedNet:
             dropout: Rate at the end of each stage.
             dense_units: Width of the dense layer before the last.
             dense_dropout: Rate behind that dense layer.
-            rescaling: Put ``Rescaling(1 / 255)`` in front, so that the model takes pixels in 0 to 255.
+            rescaling: Put ``Rescaling(scale, offset)`` in front: the model then takes pixels in
+                0 to 255. ``(1 / 255, 0)`` makes that 0 to 1.
+            norm_momentum: Of batch normalisation's moving statistics.
 
         Input shape:
             ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` if channels come first.
@@ -112,11 +115,11 @@ class StridedNet:
 
         def activated(x: Any, name: str) -> Any:
             x = layers.Activation(activation, name=f"{name}_activation")(x)
-            return layers.BatchNormalization(axis=channel_axis, name=f"{name}_norm")(x)
+            return layers.BatchNormalization(axis=channel_axis, momentum=norm_momentum, name=f"{name}_norm")(x)
 
         try:
             inputs = layers.Input((height, width, depth) if channels_last else (depth, height, width), name="image")
-            x = layers.Rescaling(1 / 255, name="rescaling")(inputs) if rescaling else inputs
+            x = layers.Rescaling(*rescaling, name="rescaling")(inputs) if rescaling else inputs
             x = halved(halving_conv(x, stem_filters, stem_kernel, stem_padding, "stem"), "stem_pool")
             for stage, count in enumerate(filters, start=1):
                 first, second = f"stage{stage}_conv1", f"stage{stage}_conv2"

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from stridednet.data.batches import Batch
 from stridednet.errors import RunError
-from stridednet.recipe import OptimizerSettings, Precision
+from stridednet.recipe import Precision
 from stridednet.training.graph import Graph
 from stridednet.training.kernels import Mode
 from stridednet.training.optimizer import Optimizer
 from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores, Scores
 
 State = dict[str, NDArray[np.generic]]
@@ -36,14 +37,22 @@ class NativeExecutor:
     """
 
     def __init__(
-        self, model: keras.Model, optimizer: OptimizerSettings, epochs: int, precision: Precision = "auto"
+        self, model: keras.Model, schedule: Schedule, precision: Precision = "auto", label_smoothing: float = 0.0
     ) -> None:
-        """Move the model's parameters into one tensor, and plan how to run it."""
+        """Move the model's parameters into one tensor, and plan how to run it.
+
+        Args:
+            model: A built classifier.
+            schedule: The optimizer's settings, and for how long.
+            precision: What to compute in.
+            label_smoothing: The share of each target that is spread over all classes, as in Keras' cross-entropy.
+        """
         self.model = model
         self.precision = concrete_precision(precision)
         self._mode = Mode()
         self._parameters = Parameters(model)
-        self._optimizer = Optimizer(optimizer, epochs, self._parameters)
+        self._optimizer = Optimizer(schedule, self._parameters)
+        self._label_smoothing = label_smoothing
         self._weights = WorkingCopy(self._parameters, getattr(torch, self.precision))
         self._graph = Graph(model, self._weights, self._mode)
         self._exact: Graph | None = None
@@ -117,6 +126,7 @@ class NativeExecutor:
 
     def _loss(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return cross-entropy and what layers have added to it, without the penalties on weights."""
+        targets = targets * (1 - self._label_smoothing) + self._label_smoothing / targets.shape[1]
         loss = -(targets * self._graph.log_probabilities(scores)).sum(dim=1).mean()
         return loss + sum(self._graph.penalties)
 

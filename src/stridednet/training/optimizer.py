@@ -1,4 +1,4 @@
-"""A recipe's optimizer settings -> PyTorch's fused optimizer and a learning-rate schedule."""
+"""A recipe's optimizer settings -> PyTorch's fused optimizer."""
 
 from collections.abc import Mapping
 
@@ -6,28 +6,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stridednet.recipe import OptimizerSettings
 from stridednet.training.parameters import Parameters
+from stridednet.training.schedule import Schedule
 
-_BETAS = (0.9, 0.999)
+_BETA_1 = 0.9
 _EPSILON = 1e-7  # Keras' default
 
 
 class Optimizer:
     """Adam (Kingma and Ba 2015, arXiv:1412.6980) on a model's flat parameters, with the numbers of Keras' Adam.
 
-    ``decay`` is that of Keras' optimizers before 2.11, spread over the epochs as in the tutorial: at step n, counted
-    from 0 over the whole training, the learning rate is ``learning_rate / (1 + decay / epochs * n)``.
+    AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) before that takes ``learning_rate * weight_decay`` of each
+    kernel away; biases and the scales and offsets of batch normalisation are left alone.
     """
 
-    def __init__(self, settings: OptimizerSettings, epochs: int, parameters: Parameters) -> None:
+    def __init__(self, schedule: Schedule, parameters: Parameters) -> None:
         """Start at step 0 with moments of zero."""
-        self._settings = settings
-        self._decay = settings.decay / epochs
+        settings = schedule.settings
+        self._schedule = schedule
+        self._beta_2 = settings.beta_2
+        self._weight_decay = settings.weight_decay if settings.name == "adamw" else 0.0
+        self._kernels = parameters.kernels()
         self._step = 0
         self._flat = torch.nn.Parameter(parameters.flat)
         self._flat.grad = parameters.grad
-        self._adam = torch.optim.Adam([self._flat], betas=_BETAS, fused=True)
+        self._adam = torch.optim.Adam([self._flat], betas=(_BETA_1, settings.beta_2), fused=True)
         self._adam.state[self._flat] = {
             "step": torch.zeros(()),
             "exp_avg": torch.zeros_like(parameters.flat),
@@ -36,15 +39,18 @@ class Optimizer:
 
     def rate(self) -> float:
         """Return the learning rate of the step to come."""
-        return self._settings.learning_rate / (1 + self._decay * self._step)
+        return self._schedule.rate(self._step)
 
     def step(self) -> None:
         """Change the parameters by their gradient."""
         group = self._adam.param_groups[0]
-        group["lr"] = self.rate()
+        group["lr"] = rate = self.rate()
+        if self._weight_decay:
+            for kernel in self._kernels:
+                kernel.mul_(1 - rate * self._weight_decay)
         self._step += 1
         # Keras adds epsilon to the second moment's root before its bias is corrected, PyTorch after.
-        group["eps"] = _EPSILON / (1 - _BETAS[1] ** self._step) ** 0.5
+        group["eps"] = _EPSILON / (1 - self._beta_2**self._step) ** 0.5
         self._adam.step()
 
     def state(self) -> dict[str, NDArray[np.generic]]:

@@ -49,6 +49,11 @@ class Parameters:
         """Say whether a variable is trainable, and so lies in the flat tensor."""
         return id(variable) in self._place
 
+    def kernels(self) -> list[torch.Tensor]:
+        """Return the parts of the flat tensor that are kernels, each ``(n,)``: all but vectors."""
+        places = [(self._place[id(variable)], variable) for variable in self._variables if len(variable.shape) > 1]
+        return [self.flat[start : start + variable.value.numel()] for start, variable in places]
+
     def penalty(self) -> torch.Tensor:
         """Return what the regularizers add to the loss, a scalar."""
         total = torch.zeros(())
