@@ -29,8 +29,8 @@ check: .venv/development.stamp
 
 bench: .venv/development.stamp
 	$(BIN)/python benchmarks/data_pipeline.py $(ARGS)
-	$(BIN)/python benchmarks/train_throughput.py $(ARGS)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/predict_throughput.py
 	$(BIN)/python benchmarks/train_throughput.py $(ARGS)
 
 constraints: .venv/created.stamp

@@ -8,7 +8,8 @@ import pytest
 import torch
 from keras import layers
 
-from stridednet.training.kernels import Mode, Setting, build_kernel
+from stridednet.training.graph import Graph
+from stridednet.training.kernels import Mode, Setting, build_kernel, build_merge
 from stridednet.training.parameters import Parameters, WorkingCopy
 
 Make = Callable[[], Any]
@@ -38,7 +39,7 @@ CONVOLUTIONS = [
 ]  # fmt: skip
 OTHERS = [
     *_grid(layers.MaxPooling2D, pool_size=[2, 3], strides=[None, 1, 2], padding=["same", "valid"]),
-    *_grid(layers.AveragePooling2D, pool_size=[2, 3], strides=[None, 1], padding=["valid"]),
+    *_grid(layers.AveragePooling2D, pool_size=[2, 3], strides=[None, 1], padding=["same", "valid"]),
     *_grid(layers.GlobalAveragePooling2D, keepdims=[True, False]),
     *_grid(layers.GlobalMaxPooling2D, keepdims=[True, False]),
     *_grid(layers.BatchNormalization, momentum=[0.99, 0.5], epsilon=[1e-3, 1e-5], center=[True, False], scale=[True]),
@@ -47,6 +48,7 @@ OTHERS = [
     *_grid(layers.Dense, units=[7], activation=[None, "relu", "softmax"], use_bias=[True, False]),
     *_grid(layers.Rescaling, scale=[1 / 255], offset=[0.0, -1.0]),
     *_grid(layers.ZeroPadding2D, padding=[1, (2, 3), ((0, 1), (2, 0))]),
+    *_grid(layers.Normalization, mean=[0.5, [0.1, 0.2, 0.3, 0.4]], variance=[2.0, [0.0, 1.0, 4.0, 9.0]]),
     layers.Flatten,
     lambda: layers.Dropout(0.0),
 ]  # fmt: skip
@@ -99,6 +101,21 @@ def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, tra
         assert torch.allclose(leaf.grad, gradient, **tolerance)
     for weight, expected_weight in zip(layer.get_weights(), expected_weights, strict=True):
         assert np.allclose(weight, expected_weight, **tolerance)
+
+
+@pytest.mark.parametrize("merge", [layers.Add, layers.Concatenate, lambda: layers.Concatenate(axis=1)])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_branches_are_joined_as_keras_joins_them(merge: Make, precision: str) -> None:
+    inputs = layers.Input((9, 11, 4))
+    branch = layers.Conv2D(4, 3, padding="same")(inputs)
+    joined = merge()([branch, inputs, branch])
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(joined)))
+    weights = WorkingCopy(Parameters(model), getattr(torch, precision))
+    graph = Graph(model, weights, Mode())
+    with torch.no_grad():
+        ours = graph.outputs(graph.run(_images(), training=False))
+        assert torch.allclose(ours, model(_images()), atol=1e-5 if precision == "float32" else 0.03)
+    assert build_merge(merge()) is not None
 
 
 def test_layers_without_a_kernel_say_so() -> None:

@@ -9,7 +9,7 @@ import keras
 import torch
 
 from stridednet.errors import ModelError
-from stridednet.training.kernels import Kernel, Mode, Setting, build_kernel
+from stridednet.training.kernels import Kernel, Mode, Setting, build_kernel, build_merge
 from stridednet.training.parameters import WorkingCopy
 
 Tensor = torch.Tensor
@@ -106,6 +106,10 @@ class Graph:
         ends = softmax and self._output in outputs and _can_end(layer, following)
         if ends:
             activation = keras.activations.linear
+        merge = build_merge(layer)
+        if merge is not None and getattr(layer, "activity_regularizer", None) is None:
+            every = tuple(id(tensor) for tensor in node.input_tensors)  # one tensor may be added to itself
+            return _Step(every, outputs, lambda tensors: (merge(tensors),))
         kernel = None
         if len(inputs) == 1 and isinstance(layer, keras.layers.Layer):
             kernel = build_kernel(Setting(layer, self._weights, self._mode, activation))

@@ -4,6 +4,7 @@ Tensors lie as Keras has them, ``(batch, height, width, channels)`` and contiguo
 PyTorch calls channels last, and what its fastest CPU kernels want, so that no layout is ever converted.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from stridednet.training.parameters import WorkingCopy
 
 Tensor = torch.Tensor
 Kernel = Callable[[Tensor], Tensor]
+Merge = Callable[[tuple[Tensor, ...]], Tensor]
 
 
 @dataclass
@@ -80,6 +82,15 @@ def build_kernel(setting: Setting) -> Kernel | None:
         return None
     builder = _BUILDERS.get(type(layer))
     return builder(setting) if builder else None
+
+
+def build_merge(layer: Any) -> Merge | None:
+    """Return the function that joins the tensors of several branches, or None if the layer itself must do it."""
+    if type(layer) is layers.Add:
+        return lambda tensors: functools.reduce(torch.add, tensors)
+    if type(layer) is layers.Concatenate:
+        return lambda tensors: torch.cat(tensors, dim=layer.axis)
+    return None
 
 
 def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -232,9 +243,21 @@ def _max_pooling(setting: Setting) -> Kernel | None:
 
 def _average_pooling(setting: Setting) -> Kernel | None:
     layer = setting.layer
-    if layer.padding != "valid":
-        return None
-    return lambda x: nn.avg_pool2d(x.permute(0, 3, 1, 2), layer.pool_size, layer.strides).permute(0, 2, 3, 1)
+    if layer.padding == "valid":
+        return lambda x: nn.avg_pool2d(x.permute(0, 3, 1, 2), layer.pool_size, layer.strides).permute(0, 2, 3, 1)
+
+    def total(image: Tensor) -> Tensor:
+        rows, columns = (
+            _same_padding(image.shape[axis + 2], layer.pool_size[axis], layer.strides[axis], 1) for axis in (0, 1)
+        )
+        return nn.avg_pool2d(nn.pad(image, (*columns, *rows)), layer.pool_size, layer.strides, divisor_override=1)
+
+    def compute(x: Tensor) -> Tensor:
+        image = x.permute(0, 3, 1, 2)
+        pixels = total(torch.ones_like(image[:1, :1]))  # Keras does not count what was padded
+        return (total(image) / pixels).permute(0, 2, 3, 1)
+
+    return compute
 
 
 def _global_average(setting: Setting) -> Kernel | None:
@@ -263,6 +286,17 @@ def _rescaling(setting: Setting) -> Kernel | None:
     return lambda x: x * layer.scale + layer.offset if layer.offset else x * layer.scale
 
 
+def _normalization(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.invert or layer.mean is None:
+        return None
+    dtype = setting.weights.dtype
+    deviation = layer.variance.detach().sqrt().clamp(min=keras.config.epsilon())
+    scale = (1 / deviation).to(dtype)
+    offset = (-layer.mean.detach() / deviation).to(dtype)
+    return lambda x: torch.addcmul(offset, x, scale)
+
+
 def _zero_padding(setting: Setting) -> Kernel | None:
     layer = setting.layer
     rows, columns = layer.padding
@@ -281,6 +315,7 @@ _BUILDERS: dict[type, Callable[[Setting], Kernel | None]] = {
     layers.GlobalAveragePooling2D: _global_average,
     layers.GlobalMaxPooling2D: _global_maximum,
     layers.MaxPooling2D: _max_pooling,
+    layers.Normalization: _normalization,
     layers.Rescaling: _rescaling,
     layers.SeparableConv2D: _separable_convolution,
     layers.ZeroPadding2D: _zero_padding,
