@@ -48,7 +48,8 @@ OTHERS = [
     *_grid(layers.Dense, units=[7], activation=[None, "relu", "softmax"], use_bias=[True, False]),
     *_grid(layers.Rescaling, scale=[1 / 255], offset=[0.0, -1.0]),
     *_grid(layers.ZeroPadding2D, padding=[1, (2, 3), ((0, 1), (2, 0))]),
-    *_grid(layers.Normalization, mean=[0.5, [0.1, 0.2, 0.3, 0.4]], variance=[2.0, [0.0, 1.0, 4.0, 9.0]]),
+    *_grid(layers.Normalization, mean=[0.5], variance=[2.0]),
+    *_grid(layers.Normalization, mean=[[0.1, 0.2, 0.3, 0.4]], variance=[[0.0, 1.0, 4.0, 9.0]]),
     layers.Flatten,
     lambda: layers.Dropout(0.0),
 ]  # fmt: skip

@@ -246,16 +246,16 @@ def _average_pooling(setting: Setting) -> Kernel | None:
     if layer.padding == "valid":
         return lambda x: nn.avg_pool2d(x.permute(0, 3, 1, 2), layer.pool_size, layer.strides).permute(0, 2, 3, 1)
 
-    def total(image: Tensor) -> Tensor:
+    def compute(x: Tensor) -> Tensor:
+        image = x.permute(0, 3, 1, 2)
         rows, columns = (
             _same_padding(image.shape[axis + 2], layer.pool_size[axis], layer.strides[axis], 1) for axis in (0, 1)
         )
-        return nn.avg_pool2d(nn.pad(image, (*columns, *rows)), layer.pool_size, layer.strides, divisor_override=1)
-
-    def compute(x: Tensor) -> Tensor:
-        image = x.permute(0, 3, 1, 2)
-        pixels = total(torch.ones_like(image[:1, :1]))  # Keras does not count what was padded
-        return (total(image) / pixels).permute(0, 2, 3, 1)
+        padding = (rows[0], columns[0])
+        if rows[0] != rows[1] or columns[0] != columns[1]:  # as Keras does on PyTorch, and on no other backend
+            image, padding = nn.pad(image, (*columns, *rows), mode="replicate"), (0, 0)
+        pooled = nn.avg_pool2d(image, layer.pool_size, layer.strides, padding, count_include_pad=False)
+        return pooled.permute(0, 2, 3, 1)
 
     return compute
 
