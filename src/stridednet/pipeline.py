@@ -151,9 +151,20 @@ def _with_hints(recipe: Recipe, chosen: frozenset[str], observer: Observer) -> R
 def _prepare_executor(recipe: Recipe, data: TrainingData) -> NativeExecutor:
     keras.utils.set_random_seed(recipe.seed)
     model = build_model(recipe.model, recipe.image_size, len(data.labels))
-    steps = len(data.split.train) // min(int(recipe.batch_size), len(data.split.train))
-    schedule = Schedule(recipe.optimizer, int(recipe.epochs), steps)
+    schedule = Schedule(recipe.optimizer, int(recipe.epochs), _training_batches(recipe, data).steps_per_epoch)
     return NativeExecutor(model, schedule, recipe.precision, recipe.label_smoothing)
+
+
+def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
+    rows = data.split.train
+    return BatchStream(
+        data.pictures.images,
+        data.pictures.stored[rows],
+        data.targets[rows],
+        int(recipe.batch_size),
+        Augmentation(**recipe.augmentation.model_dump()),
+        recipe.seed,
+    )
 
 
 def _write_data(run: Run, data: TrainingData) -> None:
@@ -198,15 +209,7 @@ class _Training:
 
     def _train(self) -> None:
         recipe, data, history = self.recipe, self.data, self.history
-        rows = data.split.train
-        stream = BatchStream(
-            data.pictures.images,
-            data.pictures.stored[rows],
-            data.targets[rows],
-            int(recipe.batch_size),
-            Augmentation(**recipe.augmentation.model_dump()),
-            recipe.seed,
-        )
+        stream = _training_batches(recipe, data)
         validation = partial(data.batches, data.split.curve)
         last = int(recipe.epochs)
         epochs = range(len(history) + 1, last + 1)

@@ -39,7 +39,7 @@ def test_a_test_subset_that_was_drawn_is_called_that(digits: Path, tmp_path: Pat
     (root / "test" / "0" / "damaged.png").touch()
     data, said = _prepare(root)
     assert "stratified split: 15 train, 5 test; curve on test, report on test" in said
-    assert data.split.drawn  # type: ignore[attr-defined]
+    assert data.split.origin == "stratified"  # type: ignore[attr-defined]
 
 
 def test_problems_are_named_and_counted_or_an_error(few_digits: Path) -> None:

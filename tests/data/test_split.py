@@ -76,7 +76,7 @@ def test_so_many_of_each_class() -> None:
     for rows, counts in ((parts.train, [30, 30, 30]), (parts.test, [10, 1, 50]), (parts.unused, [0, 0, 10])):
         assert [sum(manifest.pictures[row].label == label for row in rows) for label in manifest.labels] == counts
     assert len(parts.subset_of()) == 161, "each picture is in one subset"
-    assert parts.drawn
+    assert parts.origin == "per class"
     again, other = (split_per_class(manifest, 30, 50, seed) for seed in (0, 1))
     assert np.array_equal(again.train, parts.train)
     assert not np.array_equal(other.train, parts.train)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -14,6 +16,18 @@ def _model() -> keras.Model:
     return keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(5)])
 
 
+def _assert_same_step(
+    optimizer: Optimizer, parameters: Parameters, ours: keras.Model, reference: Any, theirs: keras.Model,
+    gradients: list[np.ndarray],
+) -> None:  # fmt: skip
+    for variable, gradient in zip(ours.variables, gradients, strict=True):
+        parameters.view(parameters.grad, variable).copy_(torch.from_numpy(gradient))
+    optimizer.step()
+    reference.apply([torch.from_numpy(gradient) for gradient in gradients], theirs.trainable_variables)
+    for our, their in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert np.allclose(our, their, atol=1e-5)
+
+
 def test_the_steps_are_those_of_keras_adam_with_the_former_decay() -> None:
     ours, theirs = _model(), _model()
     parameters = Parameters(ours)
@@ -26,12 +40,7 @@ def test_the_steps_are_those_of_keras_adam_with_the_former_decay() -> None:
         assert optimizer.rate() == pytest.approx(0.01 / (1 + 0.5 / 4 * step))
         # Tiny gradients too, where epsilon counts.
         gradients = [rng.normal(size=v.shape).astype(np.float32) * 10.0 ** rng.integers(-8, 1) for v in ours.variables]
-        for variable, gradient in zip(ours.variables, gradients, strict=True):
-            parameters.view(parameters.grad, variable).copy_(torch.from_numpy(gradient))
-        optimizer.step()
-        reference.apply([torch.from_numpy(gradient) for gradient in gradients], theirs.trainable_variables)
-    for our, their in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        assert np.allclose(our, their, atol=1e-5)
+        _assert_same_step(optimizer, parameters, ours, reference, theirs, gradients)
 
 
 def test_adam_takes_the_papers_first_step() -> None:
@@ -56,9 +65,4 @@ def test_adamw_decays_kernels_and_nothing_else_as_keras_does() -> None:
         model.variables[1].assign(np.ones(5, np.float32))
     for _ in range(20):
         gradients = [rng.normal(size=v.shape).astype(np.float32) for v in ours.variables]
-        for variable, gradient in zip(ours.variables, gradients, strict=True):
-            parameters.view(parameters.grad, variable).copy_(torch.from_numpy(gradient))
-        optimizer.step()
-        reference.apply([torch.from_numpy(gradient) for gradient in gradients], theirs.trainable_variables)
-    for our, their in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        assert np.allclose(our, their, atol=1e-5)
+        _assert_same_step(optimizer, parameters, ours, reference, theirs, gradients)

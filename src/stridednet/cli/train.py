@@ -88,7 +88,7 @@ def train_command(
         print(json.dumps(result.report, indent=2))
         return
     print(f"\n{result.classification.text}")
-    if protocol is not None:
+    if result.report["data"]["split"] == "per class":
         mean = result.classification.numbers["mean_class_accuracy"]
         print(f"mean accuracy of the {len(result.report['labels'])} classes: {mean:.3f}\n")
     training = result.report["training"]

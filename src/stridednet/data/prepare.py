@@ -66,8 +66,11 @@ def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None])
     divided = _divided(manifest, settings)
     subset_of = divided.subset_of()
     sizes = [(name, len(divided.rows(name))) for name in ("train", "val", "test", "unused")]
-    by_class = "so many of each class" if settings.train_per_class else "stratified split"
-    origin = by_class if divided.drawn else "the data set's own subsets"
+    origin = {
+        "own": "the data set's own subsets",
+        "stratified": "stratified split",
+        "per class": f"{settings.train_per_class} of each class to train on",
+    }[divided.origin]
     say(
         f"{origin}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}; "
         f"curve on {divided.curve}, report on {divided.report}"

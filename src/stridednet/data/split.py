@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +19,14 @@ class Split:
 
     ``curve`` is what the per-epoch validation is measured on, ``report`` what the final report is measured on, each by
     the name of its subset. Where there is no val subset, the curve is measured on test, as in the tutorial: it is drawn
-    and labelled, and chooses nothing. ``drawn`` says that the test subset was drawn from the training images,
-    ``unused`` holds what is in none of them.
+    and labelled, and chooses nothing. ``origin`` says whether the subsets are the data set's own, or how they
+    were drawn; ``unused`` holds what is in none of them.
     """
 
     train: Rows
     val: Rows
     test: Rows
-    drawn: bool = False
+    origin: Literal["own", "stratified", "per class"] = "own"
     unused: Rows = field(default_factory=lambda: np.array([], dtype=np.intp))
 
     @property
@@ -74,7 +75,7 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
             f"{test_size}: {error}"
         ) from None
     _require(manifest, labels[train], 1)
-    return Split(train, val, test, drawn=True)
+    return Split(train, val, test, origin="stratified")
 
 
 def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Split:
@@ -100,7 +101,7 @@ def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Spl
     end = train + test if test else None
     parts = [np.concatenate([rows[part] for rows in drawn]) for part in (slice(train), slice(train, end))]
     unused = np.setdiff1d(np.arange(len(labels)), np.concatenate(parts))
-    return Split(parts[0], unused[:0], parts[1], drawn=True, unused=unused)
+    return Split(parts[0], unused[:0], parts[1], origin="per class", unused=unused)
 
 
 def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:

@@ -31,7 +31,7 @@ def build_report(
         "data": {
             "hash": data.hash,
             "images": {name: len(data.split.rows(name)) for name in ("train", "val", "test")},
-            "split": "stratified" if data.split.drawn else "own",
+            "split": data.split.origin,
             "problems": [
                 {"path": manifest.relative(problem.path), "reason": problem.reason} for problem in manifest.problems
             ],

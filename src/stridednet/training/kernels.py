@@ -99,7 +99,9 @@ def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[i
     return total // 2, total - total // 2
 
 
-def _padded(x: Tensor, layer: Any, kernel: Any, value: float = 0.0) -> tuple[Tensor, tuple[int, int]]:
+def _padded(
+    x: Tensor, layer: Any, kernel: Any, value: float = 0.0, mode: str = "constant"
+) -> tuple[Tensor, tuple[int, int]]:
     """Pad a channels-last view as far as the convolution itself cannot, and return what it is left to pad."""
     if layer.padding == "valid":
         return x, (0, 0)
@@ -109,7 +111,7 @@ def _padded(x: Tensor, layer: Any, kernel: Any, value: float = 0.0) -> tuple[Ten
     )
     if rows[0] == rows[1] and columns[0] == columns[1] and value == 0.0:
         return x, (rows[0], columns[0])
-    return nn.pad(x, (*columns, *rows), value=value), (0, 0)
+    return nn.pad(x, (*columns, *rows), mode, value), (0, 0)
 
 
 def _image_activation(setting: Setting) -> Callable[[Tensor], Tensor]:
@@ -243,17 +245,10 @@ def _max_pooling(setting: Setting) -> Kernel | None:
 
 def _average_pooling(setting: Setting) -> Kernel | None:
     layer = setting.layer
-    if layer.padding == "valid":
-        return lambda x: nn.avg_pool2d(x.permute(0, 3, 1, 2), layer.pool_size, layer.strides).permute(0, 2, 3, 1)
 
     def compute(x: Tensor) -> Tensor:
-        image = x.permute(0, 3, 1, 2)
-        rows, columns = (
-            _same_padding(image.shape[axis + 2], layer.pool_size[axis], layer.strides[axis], 1) for axis in (0, 1)
-        )
-        padding = (rows[0], columns[0])
-        if rows[0] != rows[1] or columns[0] != columns[1]:  # as Keras does on PyTorch, and on no other backend
-            image, padding = nn.pad(image, (*columns, *rows), mode="replicate"), (0, 0)
+        # Where the padding has to be asymmetric, Keras on PyTorch repeats the edge, as on no other backend.
+        image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.pool_size, mode="replicate")
         pooled = nn.avg_pool2d(image, layer.pool_size, layer.strides, padding, count_include_pad=False)
         return pooled.permute(0, 2, 3, 1)
 
