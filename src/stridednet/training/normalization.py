@@ -22,12 +22,14 @@ class ExactBatchNormalization(torch.autograd.Function):
         context: Any, x: Tensor, scale: Tensor, offset: Tensor, epsilon: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute ``(x - mean) / sqrt(variance + epsilon) * scale + offset``."""
-        variance, mean = torch.var_mean(x, 0, correction=0)
+        mean = x.sum(0).div_(len(x))
+        centred = x - mean
+        variance = (centred * centred).sum(0).div_(len(x))  # torch.var_mean takes ten times as long over rows
         inverse = torch.rsqrt(variance + epsilon)
         slope = scale * inverse
-        context.save_for_backward(x, mean, inverse, slope)
+        context.save_for_backward(centred, inverse, slope)
         context.mark_non_differentiable(mean, variance)
-        return torch.addcmul(offset - mean * slope, x, slope), mean, variance
+        return torch.addcmul(offset, centred, slope), mean, variance
 
     @classmethod
     def of(cls, x: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -38,10 +40,10 @@ class ExactBatchNormalization(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Ioffe and Szegedy 2015, arXiv:1502.03167, section 3, with the sums over rows taken once."""
-        x, mean, inverse, slope = context.saved_tensors
+        centred, inverse, slope = context.saved_tensors
         gradient = gradients[0]
         of_offset = gradient.sum(0)
-        of_scale = ((gradient * x).sum(0) - mean * of_offset) * inverse
-        pull = slope * inverse * of_scale / len(x)
-        of_x = torch.addcmul(pull * mean - slope * of_offset / len(x), gradient, slope).addcmul_(x, pull, value=-1)
+        of_scale = (gradient * centred).sum(0) * inverse
+        pull = slope * inverse * of_scale / len(centred)
+        of_x = torch.addcmul(-slope * of_offset / len(centred), gradient, slope).addcmul_(centred, pull, value=-1)
         return of_x, of_scale, of_offset, None
