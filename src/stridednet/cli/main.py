@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 import typer
 
+from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
 from stridednet.cli.train import train_command
 from stridednet.errors import InputError, StridedNetError
@@ -23,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
+app.command("conv2d")(conv2d_command)
 app.add_typer(datasets_app, name="datasets")
 
 

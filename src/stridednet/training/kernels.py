@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as nn
 from keras import layers
 
+from stridednet.conv2d.windows import windows
 from stridednet.training.normalization import ExactBatchNormalization
 from stridednet.training.parameters import WorkingCopy
 
@@ -93,12 +94,6 @@ def build_merge(layer: Any) -> Merge | None:
     return None
 
 
-def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Return what `same` puts before and behind; where it cannot be halved, one more goes behind."""
-    total = max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
-    return total // 2, total - total // 2
-
-
 def _padded(
     x: Tensor, layer: Any, kernel: Any, value: float = 0.0, mode: str = "constant"
 ) -> tuple[Tensor, tuple[int, int]]:
@@ -107,11 +102,11 @@ def _padded(
         return x, (0, 0)
     dilations = getattr(layer, "dilation_rate", (1, 1))
     rows, columns = (
-        _same_padding(x.shape[axis + 2], kernel[axis], layer.strides[axis], dilations[axis]) for axis in (0, 1)
+        windows(x.shape[axis + 2], kernel[axis], layer.strides[axis], "same", dilations[axis]) for axis in (0, 1)
     )
-    if rows[0] == rows[1] and columns[0] == columns[1] and value == 0.0:
-        return x, (rows[0], columns[0])
-    return nn.pad(x, (*columns, *rows), mode, value), (0, 0)
+    if rows.before == rows.after and columns.before == columns.after and value == 0.0:
+        return x, (rows.before, columns.before)
+    return nn.pad(x, (columns.before, columns.after, rows.before, rows.after), mode, value), (0, 0)
 
 
 def _image_activation(setting: Setting) -> Callable[[Tensor], Tensor]:

@@ -1,0 +1,178 @@
+"""``stridednet conv2d``: the arithmetic of a layer, or of a chain of them."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read
+from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
+from stridednet.errors import InputError
+
+
+def conv2d_command(
+    shape: Annotated[str, typer.Argument(metavar="HEIGHTxWIDTHxCHANNELS", help="The input, such as 96x96x3.")],
+    layers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[LAYER]...", help="Layers in a chain, each written like 16,7,strides=2,padding=same."),
+    ] = None,
+    filters: Annotated[int | None, typer.Option(help="One layer: how many filters.")] = None,
+    kernel_size: Annotated[str | None, typer.Option(metavar="N|HxW", help="One layer: its kernel.")] = None,
+    strides: Annotated[str, typer.Option(metavar="N|HxW", help="From one window to the next.")] = "1",
+    padding: Annotated[str, typer.Option(metavar="same|valid", help="Zeros around the input, or none.")] = "valid",
+    dilation_rate: Annotated[str, typer.Option(metavar="N|HxW", help="From one tap to the next.")] = "1",
+    groups: Annotated[int, typer.Option(help="Into how many parts channels and filters are divided.")] = 1,
+    use_bias: Annotated[bool, typer.Option(help="With a bias.")] = True,
+    kernel_initializer: Annotated[str, typer.Option(help="What the weights are drawn by.")] = "glorot_uniform",
+    as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
+) -> None:
+    """Work out a Conv2D layer without building it: shapes, padding, parameters, cost, receptive field.
+
+    One layer is given by --filters and --kernel-size, a chain by LAYERs. The other options hold for every layer that
+    does not say otherwise; left out, they have Keras' defaults.
+    """
+    if layers and (filters is not None or kernel_size is not None):
+        raise InputError("give one layer by --filters and --kernel-size, or a chain of LAYERs, not both")
+    shared: dict[str, Any] = {
+        "strides": parse_pair(strides, "--strides"),
+        "padding": padding,
+        "dilation_rate": parse_pair(dilation_rate, "--dilation-rate"),
+        "groups": groups,
+        "use_bias": use_bias,
+        "kernel_initializer": kernel_initializer,
+    }
+    if layers:
+        chosen = [parse_layer(text, shared) for text in layers]
+    elif filters is None or kernel_size is None:
+        raise InputError("a layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7")
+    else:
+        chosen = [Conv2DLayer(filters, parse_pair(kernel_size, "--kernel-size"), **shared)]
+    facts = chain(parse_shape(shape), chosen)
+    if as_json:
+        print(json.dumps(_numbers(facts), indent=2))
+    elif len(facts) == 1:
+        _print_layer(facts[0])
+    else:
+        _print_chain(facts)
+
+
+def _numbers(facts: Sequence[Conv2DFacts]) -> dict[str, Any]:
+    rows, columns = never_read(facts)
+    return {
+        "input_shape": facts[0].input_shape,
+        "output_shape": facts[-1].output_shape,
+        "parameters": sum(fact.parameters for fact in facts),
+        "multiply_adds": sum(fact.multiply_adds for fact in facts),
+        "activation_bytes": sum(fact.activation_bytes for fact in facts),
+        "receptive_field": facts[-1].receptive_field,
+        "never_read": {"rows": rows, "columns": columns},
+        "layers": [
+            {
+                "layer": str(fact.layer),
+                "output_shape": fact.output_shape,
+                "padding": dict(zip(("top", "bottom", "left", "right"), fact.padding, strict=True)),
+                "parameters": fact.parameters,
+                "multiply_adds": fact.multiply_adds,
+                "activation_bytes": fact.activation_bytes,
+                "receptive_field": fact.receptive_field,
+                "jump": fact.jump,
+                "shift": fact.shift,
+                "unread": dict(zip(("rows", "columns"), fact.unread, strict=True)),
+                "initial_standard_deviation": fact.standard_deviation,
+                "gain_through_relu": fact.gain,
+            }
+            for fact in facts
+        ],
+    }
+
+
+def _print_layer(fact: Conv2DFacts) -> None:
+    layer = fact.layer
+    height, width, channels = fact.output_shape
+    per_group = fact.input_shape[2] // layer.groups
+    top, bottom, left, right = fact.padding
+    kernel = "x".join(map(str, (*layer.kernel_size, per_group, layer.filters)))
+    lines = {
+        "output": f"{height}x{width}x{channels}",
+        "padding": f"{top} at the top, {bottom} at the bottom, {left} on the left, {right} on the right",
+        "parameters": f"{fact.parameters:,} = {kernel} weights + {fact.biases} biases",
+        "multiply-adds": f"{fact.multiply_adds:,} an image",
+        "memory": f"{_bytes(fact.activation_bytes)} an image for the output, in float32",
+        "receptive field": f"{fact.receptive_field[0]}x{fact.receptive_field[1]} pixels; "
+        f"neighbours are {_pair(fact.jump)} pixels apart",
+        "never read": _unread(fact.unread, fact.input_shape),
+        "position": _position(fact.shift),
+        "weights": _weights(fact),
+    }
+    print(f"Conv2D {layer} on {'x'.join(map(str, fact.input_shape))}\n")
+    for name, text in lines.items():
+        print(f"{name:17}{text}")
+
+
+def _print_chain(facts: Sequence[Conv2DFacts]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("layer", overflow="fold")
+    for title in ("output", "padding", "parameters", "multiply-adds", "memory", "field", "jump", "ReLU gain"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for fact in facts:
+        table.add_row(
+            str(fact.layer),
+            "x".join(map(str, fact.output_shape)),
+            "none" if not any(fact.padding) else " ".join(map(str, fact.padding)),
+            f"{fact.parameters:,}",
+            f"{fact.multiply_adds:,}",
+            _bytes(fact.activation_bytes),
+            _pair(fact.receptive_field),
+            _pair(fact.jump),
+            "-" if fact.gain is None else f"{fact.gain:.2f}",
+        )
+    total = [sum(getattr(fact, name) for fact in facts) for name in ("parameters", "multiply_adds", "activation_bytes")]
+    table.add_section()
+    table.add_row("together", "", "", f"{total[0]:,}", f"{total[1]:,}", _bytes(total[2]), "", "", "", style="bold")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a file or a pipe has no edge to cut a table at
+    console.print(table)
+    print(
+        f"\nnever read: {_unread(never_read(facts), facts[0].input_shape)}\n"
+        "padding: top, bottom, left, right; field and jump in pixels of the input; ReLU gain: what a layer and the\n"
+        "ReLU behind it multiply the signal's mean square by, with the weights it starts from (1 keeps it)"
+    )
+
+
+def _unread(unread: tuple[tuple[int, ...], tuple[int, ...]], shape: tuple[int, int, int]) -> str:
+    rows, columns = unread
+    if not rows and not columns:
+        return "nothing, every pixel is used"
+    share = 1 - (1 - len(rows) / shape[0]) * (1 - len(columns) / shape[1])
+    parts = [positions(name, numbers) for name, numbers in (("row", rows), ("column", columns)) if numbers]
+    return f"{' and '.join(parts)}: {share:.1%} of the pixels"
+
+
+def _position(shift: tuple[float, float]) -> str:
+    down, right = shift
+    if not down and not right:
+        return "centred"
+    directions = [f"{abs(down):g} {'down' if down > 0 else 'up'}"] if down else []
+    directions += [f"{abs(right):g} {'right' if right > 0 else 'left'}"] if right else []
+    return f"the windows lie off the image's centre by {' and '.join(directions)} (pixels of the layer's input)"
+
+
+def _weights(fact: Conv2DFacts) -> str:
+    start = f"{fact.layer.kernel_initializer}, standard deviation {fact.standard_deviation:.4f} at first"
+    if fact.gain is None:
+        return start
+    gain = f"with ReLU behind it, the signal's mean square is multiplied by {fact.gain:.2f} (1 keeps it)"
+    return f"{start};\n{'':17}{gain}"
+
+
+def _pair(pair: tuple[int, int]) -> str:
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"

@@ -1,0 +1,1 @@
+"""What is known of the layer itself, without Keras and without PyTorch: arithmetic, parameters, advice."""

@@ -1,0 +1,56 @@
+"""How large an initializer's weights are at first, and what that does to a signal."""
+
+import math
+
+# Keras' `truncated_normal` redraws what lies beyond two standard deviations, which leaves this much of one.
+_TRUNCATED = 0.87962566103423978
+_DEFAULT_SPREAD = 0.05  # of Keras' random_normal and truncated_normal; random_uniform goes from -0.05 to 0.05
+
+
+def standard_deviation(initializer: str, kernel: tuple[int, int], inputs: int, filters: int) -> float:
+    """Return the standard deviation of a kernel's weights, as Keras' initializer of this name draws them.
+
+    Glorot and Bengio 2010 (https://proceedings.mlr.press/v9/glorot10a.html), He et al. 2015 (arXiv:1502.01852),
+    LeCun et al. 1998 (Efficient BackProp), Saxe et al. 2013 (arXiv:1312.6120).
+
+    Args:
+        initializer: A name that Keras knows.
+        kernel: Height and width.
+        inputs: Channels that one filter reads: those of the input, divided by ``groups``.
+        filters: Of the whole layer.
+
+    Raises:
+        KeyError: There is no such initializer.
+    """
+    fan_in = kernel[0] * kernel[1] * inputs
+    fan_out = kernel[0] * kernel[1] * filters
+    return {
+        "glorot_normal": math.sqrt(2 / (fan_in + fan_out)),
+        "glorot_uniform": math.sqrt(2 / (fan_in + fan_out)),
+        "he_normal": math.sqrt(2 / fan_in),
+        "he_uniform": math.sqrt(2 / fan_in),
+        "lecun_normal": math.sqrt(1 / fan_in),
+        "lecun_uniform": math.sqrt(1 / fan_in),
+        "variance_scaling": math.sqrt(1 / fan_in),
+        "orthogonal": math.sqrt(1 / max(fan_in, filters)),
+        "random_normal": _DEFAULT_SPREAD,
+        "random_uniform": _DEFAULT_SPREAD / math.sqrt(3),
+        "truncated_normal": _DEFAULT_SPREAD * _TRUNCATED,
+        "ones": 0.0,
+        "zeros": 0.0,
+    }[initializer]
+
+
+INITIALIZERS = (
+    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
+    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
+)  # fmt: skip
+
+
+def gain_through_relu(deviation: float, fan_in: int) -> float:
+    """Return by what a layer and the ReLU behind it multiply the signal's mean square, at first.
+
+    ``fan_in * deviation**2 / 2``: He et al. 2015, arXiv:1502.01852, equation 9, for weights of mean zero, inputs that
+    do not depend on them, and away from the padding. At 1 a signal passes through any depth unchanged.
+    """
+    return fan_in * deviation**2 / 2

@@ -1,0 +1,118 @@
+"""Shapes and layers as one writes them on a command line."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape
+from stridednet.errors import InputError
+
+_PAIRS = ("kernel_size", "strides", "dilation_rate")
+_NUMBERS = ("filters", "groups")
+_NAMES = tuple(field.name for field in fields(Conv2DLayer))
+
+
+def parse_shape(text: str) -> Shape:
+    """Read ``96x96x3``: height, width, channels.
+
+    >>> parse_shape("96x64x3")
+    (96, 64, 3)
+
+    Raises:
+        InputError: It is written otherwise.
+    """
+    numbers = _integers(text)
+    if len(numbers) != 3:
+        raise InputError(f"the input is written HEIGHTxWIDTHxCHANNELS, such as 96x96x3. Received: {text!r}")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def parse_pair(text: str, name: str) -> Pair:
+    """Read ``3`` or ``3x5``: for both directions, or for rows and for columns.
+
+    >>> parse_pair("3", "strides"), parse_pair("3x5", "strides")
+    ((3, 3), (3, 5))
+
+    Args:
+        text: What to read.
+        name: Of the argument, for the message.
+
+    Raises:
+        InputError: It is written otherwise.
+    """
+    numbers = _integers(text)
+    if len(numbers) not in (1, 2):
+        raise InputError(f"{name} is a number or HEIGHTxWIDTH, such as 3 or 3x5. Received: {text!r}")
+    return numbers[0], numbers[-1]
+
+
+def parse_layer(text: str, defaults: Mapping[str, Any] | None = None) -> Conv2DLayer:
+    """Read a layer as one would call Keras' `Conv2D`: filters, kernel size, and arguments by name.
+
+    >>> str(parse_layer("32, 3x5, strides=2, padding=same"))
+    '32,3x5,strides=2,padding=same'
+
+    Args:
+        text: What to read.
+        defaults: Arguments for what it does not say, instead of Keras' defaults.
+
+    Raises:
+        InputError: It is written otherwise.
+        ModelError: Keras would refuse the layer.
+    """
+    arguments: dict[str, Any] = {}
+    for place, part in enumerate(part.strip() for part in text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            if place > 1:
+                raise InputError(
+                    f"layer '{text}': only filters and kernel size come without a name. Received: {part!r}"
+                )
+            name, value = _NAMES[place], part
+        name = name.strip().replace("-", "_")
+        if name not in _NAMES:
+            near = difflib.get_close_matches(name, _NAMES) or _NAMES
+            raise InputError(f"layer '{text}': no argument '{name}'; did you mean {' or '.join(near)}?")
+        if name in arguments:
+            raise InputError(f"layer '{text}': {name} is given twice")
+        arguments[name] = _value(name, value.strip(), text)
+    missing = [name for name in ("filters", "kernel_size") if name not in arguments]
+    if missing:
+        raise InputError(f"layer '{text}': {' and '.join(missing)} missing; write it like 32,3,strides=2,padding=same")
+    return Conv2DLayer(**{**(defaults or {}), **arguments})
+
+
+def positions(name: str, numbers: Sequence[int]) -> str:
+    """Write places shortly: ``row 95``, ``rows 2, 5, 8, ..., 95 (32 of them)``.
+
+    >>> positions("row", [95])
+    'row 95'
+    >>> positions("row", [1, 2, 4, 5, 7, 8])
+    'rows 1, 2, 4, ..., 8 (6 of them)'
+    """
+    if len(numbers) == 1:
+        return f"{name} {numbers[0]}"
+    if len(numbers) <= 4:
+        return f"{name}s {', '.join(map(str, numbers))}"
+    return f"{name}s {', '.join(map(str, numbers[:3]))}, ..., {numbers[-1]} ({len(numbers)} of them)"
+
+
+def _value(name: str, value: str, text: str) -> Any:
+    if name in _PAIRS:
+        return parse_pair(value, f"layer '{text}': {name}")
+    if name in _NUMBERS:
+        numbers = _integers(value)
+        if len(numbers) != 1:
+            raise InputError(f"layer '{text}': {name} is a number. Received: {value!r}")
+        return numbers[0]
+    if name == "use_bias":
+        if value.lower() not in ("true", "false"):
+            raise InputError(f"layer '{text}': use_bias is true or false. Received: {value!r}")
+        return value.lower() == "true"
+    return value
+
+
+def _integers(text: str) -> list[int]:
+    return [int(part) for part in text.split("x")] if re.fullmatch(r"\d{1,6}(x\d{1,6})*", text.strip()) else []
