@@ -8,6 +8,8 @@ import typer
 
 from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
+from stridednet.cli.guide import guide_command
+from stridednet.cli.summary import summary_command
 from stridednet.cli.train import train_command
 from stridednet.errors import InputError, StridedNetError
 
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 app.command("train")(train_command)
 app.command("conv2d")(conv2d_command)
+app.command("guide")(guide_command)
+app.command("summary")(summary_command)
 app.add_typer(datasets_app, name="datasets")
 
 

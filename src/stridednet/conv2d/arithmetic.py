@@ -166,22 +166,40 @@ def chain(input_shape: Shape, layers: Sequence[Conv2DLayer]) -> tuple[Conv2DFact
     shape, field, jump = input_shape, (1, 1), (1, 1)
     for number, layer in enumerate(layers, start=1):
         where = f"layer {number}: " if len(layers) > 1 else ""
-        if shape[2] % layer.groups:
-            raise ModelError(where + _groups_message(layer, f"{shape[2]} input channels", shape[2]))
-        rows, columns = (
-            windows(shape[axis], layer.kernel_size[axis], layer.strides[axis], layer.padding, layer.dilation_rate[axis])
-            for axis in (0, 1)
-        )
-        if not rows.output or not columns.output:
-            raise ModelError(
-                f"{where}a kernel that covers {rows.extent}x{columns.extent} does not fit into "
-                f"{shape[0]}x{shape[1]} without padding; take padding 'same', a smaller kernel or larger images"
-            )
-        field = (field[0] + (rows.extent - 1) * jump[0], field[1] + (columns.extent - 1) * jump[1])
-        jump = (jump[0] * layer.strides[0], jump[1] * layer.strides[1])
-        facts.append(Conv2DFacts(layer, shape, rows, columns, field, jump))
-        shape = facts[-1].output_shape
+        facts.append(work_out(layer, shape, field, jump, where))
+        shape, field, jump = facts[-1].output_shape, facts[-1].receptive_field, facts[-1].jump
     return tuple(facts)
+
+
+def work_out(
+    layer: Conv2DLayer, shape: Shape, field: Pair = (1, 1), jump: Pair = (1, 1), where: str = ""
+) -> Conv2DFacts:
+    """Work out one layer.
+
+    Args:
+        layer: Its arguments.
+        shape: Height, width and channels of its input.
+        field: Receptive field of its input.
+        jump: Between two neighbours of its input, in pixels of the image.
+        where: Put in front of an error's message.
+
+    Raises:
+        ModelError: ``groups`` does not divide the channels, or nothing is left of an image.
+    """
+    if shape[2] % layer.groups:
+        raise ModelError(where + _groups_message(layer, f"{shape[2]} input channels", shape[2]))
+    rows, columns = (
+        windows(shape[axis], layer.kernel_size[axis], layer.strides[axis], layer.padding, layer.dilation_rate[axis])
+        for axis in (0, 1)
+    )
+    if not rows.output or not columns.output:
+        raise ModelError(
+            f"{where}a kernel that covers {rows.extent}x{columns.extent} does not fit into "
+            f"{shape[0]}x{shape[1]} without padding; take padding 'same', a smaller kernel or larger images"
+        )
+    field = (field[0] + (rows.extent - 1) * jump[0], field[1] + (columns.extent - 1) * jump[1])
+    jump = (jump[0] * layer.strides[0], jump[1] * layer.strides[1])
+    return Conv2DFacts(layer, shape, rows, columns, field, jump)
 
 
 def never_read(facts: Sequence[Conv2DFacts]) -> tuple[tuple[int, ...], tuple[int, ...]]:

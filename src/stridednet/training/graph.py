@@ -9,6 +9,7 @@ import keras
 import torch
 
 from stridednet.errors import ModelError
+from stridednet.models.nodes import nodes_in_order
 from stridednet.training.kernels import Kernel, Mode, Setting, build_kernel, build_merge
 from stridednet.training.parameters import WorkingCopy
 
@@ -38,10 +39,7 @@ class Graph:
         Raises:
             ModelError: The model is not built, or has more than one input or output.
         """
-        if isinstance(model, keras.Sequential):
-            model = model._functional
-        if not hasattr(model, "_nodes_by_depth"):
-            raise ModelError(f"the model has no graph of layers: build it with keras.Input. Received: {model!r}")
+        nodes = nodes_in_order(model)
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise ModelError(f"a classifier has one input and one output. Received: {model.inputs}, {model.outputs}")
         self.dtype = weights.dtype
@@ -51,7 +49,7 @@ class Graph:
         self._input = id(model.inputs[0])
         self._output = id(model.outputs[0])
         self._softmax = False
-        self._steps = self._plan(model)
+        self._steps = self._plan(nodes)
 
     def run(self, images: Tensor, *, training: bool) -> Tensor:
         """Return the scores of the classes, ``(batch, classes)``, float32, for the functions below.
@@ -79,13 +77,7 @@ class Graph:
         """Return the model's outputs for scores that `run` gave."""
         return torch.softmax(scores, dim=-1) if self._softmax else scores
 
-    def _plan(self, model: keras.Model) -> list[_Step]:
-        nodes = [
-            node
-            for depth in sorted(model._nodes_by_depth, reverse=True)
-            for node in model._nodes_by_depth[depth]
-            if node.operation is not None and not node.is_input
-        ]
+    def _plan(self, nodes: list[Any]) -> list[_Step]:
         readers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
         producer = {id(tensor): node for node in nodes for tensor in node.outputs}
         folded = {}  # a convolution's or dense layer's node -> the activation behind it, which goes into its kernel

@@ -1,0 +1,192 @@
+"""``stridednet summary``: a model's layers, what they cost, and advice on them."""
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stridednet.cli.screen import size_text, wide_console
+from stridednet.errors import InputError
+
+if TYPE_CHECKING:
+    from stridednet.conv2d.finding import Finding
+    from stridednet.conv2d.network import LayerRecord, Network
+
+_STYLES = {"problem": "bold red", "advice": "bold yellow", "note": "bold cyan"}
+
+
+def summary_command(
+    source: Annotated[
+        str, typer.Argument(metavar="MODEL_OR_RUN", help="A model by name, FILE.py:function, a .keras file, or a run.")
+    ],
+    image_size: Annotated[
+        int | None, typer.Option(help="Height and width of the images, for a model by name. [default: the recipe's]")
+    ] = None,
+    classes: Annotated[int, typer.Option(help="How many, for a model by name.")] = 4,
+    recipe: Annotated[
+        str, typer.Option(help="Whose settings a model by name gets: a recipe by name, or a TOML file.")
+    ] = "tutorial",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the model, such as model.stem_kernel=3."),
+    ] = None,
+    diagram: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the architecture into this .png or .svg.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
+) -> None:
+    """Show a model's layers with shapes, parameters, cost and receptive field, and advice on them."""
+    from stridednet.conv2d.advice import advise
+
+    network = _network(source, image_size, classes, recipe, assignments or [])
+    findings = advise(network)
+    if diagram is not None:
+        from stridednet.evaluation.diagram import draw_diagram
+
+        draw_diagram(network, diagram)
+    if as_json:
+        print(json.dumps(_numbers(network, findings), indent=2))
+        return
+    _print_layers(network)
+    _print_findings(findings)
+    if diagram is not None:
+        print(f"diagram: {diagram}")
+
+
+def _network(source: str, image_size: int | None, classes: int, recipe: str, assignments: list[str]) -> "Network":
+    from stridednet.recipe import load_recipe, parse_override
+
+    path = Path(source)
+    saved = path / "model.keras" if path.is_dir() else path
+    if path.is_dir() and not saved.is_file():
+        raise InputError(f"{path} is no run with a model: there is no {saved.name} in it")
+    if saved.suffix == ".keras":
+        if image_size is not None or assignments:
+            raise InputError(f"{saved} is a model already: --image-size and --set are for a model by name")
+        return _saved_network(saved)
+    settings: dict[str, Any] = dict(map(parse_override, assignments)) | {"model.name": source}
+    if image_size is not None:
+        settings["image_size"] = image_size
+    chosen = load_recipe(recipe)[0].replace(settings)
+
+    from stridednet.models.catalogue import build_model
+    from stridednet.models.description import describe
+
+    return describe(build_model(chosen.model, chosen.image_size, classes))
+
+
+def _saved_network(file: Path) -> "Network":
+    if not file.is_file():
+        raise InputError(f"no model {file}: give a run, a .keras file, or a model by name")
+    import keras
+
+    from stridednet.models.description import describe
+
+    try:
+        model = keras.saving.load_model(file, compile=False)
+    except (ValueError, OSError, TypeError) as error:
+        raise InputError(f"{file} is no model that Keras can load: {' '.join(str(error).split())[:200]}") from None
+    return describe(model)
+
+
+def _numbers(network: "Network", findings: Sequence["Finding"]) -> dict[str, Any]:
+    return {
+        "model": network.name,
+        "input_shape": network.input_shape,
+        "parameters": network.parameters,
+        "multiply_adds": network.multiply_adds,
+        "activation_bytes": network.activation_bytes,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "inputs": layer.inputs,
+                "output_shape": layer.output_shape,
+                "parameters": layer.parameters,
+                "multiply_adds": layer.multiply_adds,
+                "activation_bytes": layer.activation_bytes,
+                "receptive_field": layer.receptive_field,
+                "jump": layer.jump,
+            }
+            for layer in network.layers
+        ],
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+    }
+
+
+def _print_layers(network: "Network") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("layer", overflow="fold")
+    table.add_column("what", overflow="fold")
+    for title in ("output", "parameters", "multiply-adds", "memory", "field"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for layer in network.layers:
+        field = layer.receptive_field
+        table.add_row(
+            layer.name,
+            _what(layer),
+            _shape(layer.output_shape),
+            _count(layer.parameters),
+            _count(layer.multiply_adds),
+            size_text(layer.activation_bytes),
+            "all" if field is None else _shape(field if field[0] != field[1] else field[:1]),
+        )
+    table.add_section()
+    table.add_row(
+        "together",
+        f"{network.name} on {_shape(network.input_shape)}",
+        "",
+        _count(network.parameters),
+        _count(network.multiply_adds),
+        size_text(network.activation_bytes),
+        "",
+        style="bold",
+    )
+    wide_console().print(table)
+    print(
+        "\nmultiply-adds and memory (float32) are for one image; field is the receptive field, in pixels of the image\n"
+    )
+
+
+def _print_findings(findings: Sequence["Finding"]) -> None:
+    from rich.text import Text
+
+    console = wide_console()
+    for finding in findings:
+        heading = Text.assemble((finding.severity, _STYLES[finding.severity]), f"  {finding.rule}: {finding.layer}")
+        console.print(heading)
+        for line in (finding.number, f"why: {finding.reason}", f"try: {finding.fix}", f"source: {finding.source}"):
+            print(textwrap.fill(line, console.width, initial_indent="    ", subsequent_indent="        "))
+        print()
+    if not findings:
+        console.print("nothing to advise")
+
+
+def _what(layer: "LayerRecord") -> str:
+    if layer.conv is not None:
+        # The initializer would be the same words in every line.
+        text = f"{layer.kind} {dataclasses.replace(layer.conv.layer, kernel_initializer='glorot_uniform')}"
+    elif "pool_size" in layer.settings:
+        text = f"{layer.kind} {_shape(layer.settings['pool_size'])}"
+    elif layer.kind == "Dropout":
+        text = f"{layer.kind} {layer.settings['rate']:g}"
+    elif layer.kind == "Dense":
+        text = f"{layer.kind} {layer.output_shape[-1]}"
+    else:
+        text = layer.kind
+    activation = layer.settings.get("activation", "linear")
+    return text if activation == "linear" else f"{text} {activation}"
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "x".join(str(size) if size else "?" for size in sizes)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "-"
