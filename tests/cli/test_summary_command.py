@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import stridednet  # noqa: F401  -- before keras, to choose its backend
+
+import keras  # isort: skip
+import pytest
+
+from conftest import Command
+from stridednet.models.strided import StridedNet
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("saved") / "model.keras"
+    StridedNet.build(64, 64, 3, 5, "l2").save(file)
+    return file
+
+
+def test_summary_of_stridednet(command: Command) -> None:
+    done = command("summary", "stridednet")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+    assert rows["stem"] == ["stem", "Conv2D", "16,7,strides=2", "45x45x16", "2,368", "4,762,800", "129.6", "kB", "7"]
+    assert rows["together"][4] == "2,658,820"
+    assert rows["stage1_dropout"][1:3] == ["Dropout", "0.25"]
+    assert "advice  first kernel and image size: stem\n    kernel 7x7 on images of 96 pixels\n" in done.stdout
+    assert not any(line != line.rstrip() for line in done.stdout.split("\n\n", 1)[1].splitlines())
+
+
+def test_summary_of_a_model_with_settings_as_json(command: Command) -> None:
+    done = command(
+        "summary", "stridednet", "--set", "model.stem_kernel=3", "--image-size", "64", "--classes", "9", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    model = StridedNet.build(64, 64, 3, 9, "l2", stem_kernel=3)
+    assert result["parameters"] == model.count_params()
+    assert "first kernel and image size" not in {finding["rule"] for finding in result["findings"]}
+    assert result["layers"][-1]["output_shape"] == [9]
+
+
+def test_summary_of_a_saved_model_and_of_its_folder(command: Command, saved_model: Path) -> None:
+    before = saved_model.read_bytes()
+    from_file = command("summary", str(saved_model), "--json")
+    from_folder = command("summary", str(saved_model.parent), "--json")
+    assert from_file.returncode == 0, from_file.stderr
+    assert from_file.stdout == from_folder.stdout
+    assert json.loads(from_file.stdout)["parameters"] == keras.saving.load_model(saved_model).count_params()
+    assert saved_model.read_bytes() == before
+
+
+def test_summary_draws_the_diagram(command: Command, saved_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "diagram.svg"
+    done = command("summary", str(saved_model), "--diagram", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in file.read_text()
+    assert done.stdout.endswith(f"diagram: {file}\n")
+
+
+def test_what_is_no_model_is_told_in_one_line(command: Command, saved_model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.keras"
+    broken.write_bytes(b"no zip")
+    for arguments, message in (
+        (["vggg"], "no model 'vggg'; choose vgg"),
+        ([str(tmp_path)], f"{tmp_path} is no run with a model: there is no model.keras in it"),
+        ([str(broken)], f"{broken} is no model that Keras can load"),
+        ([str(tmp_path / "gone.keras")], f"no model {tmp_path / 'gone.keras'}"),
+        ([str(saved_model), "--image-size", "32"], "is a model already"),
+        (
+            ["stridednet", "--image-size", "8", "--set", "model.stem_kernel=9"],
+            "StridedNet cannot be built for images of 8x8 pixels",
+        ),
+        (["stridednet", "--set", "model.stem_kernl=3"], "did you mean model.stem_kernel"),
+    ):
+        done = command("summary", *arguments)
+        assert done.returncode == 2, done
+        assert done.stderr.count("\n") == 1
+        assert message in done.stderr
