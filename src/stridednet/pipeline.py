@@ -21,7 +21,8 @@ from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
 from stridednet.evaluation.report import build_report
 from stridednet.machine import usable_cores
-from stridednet.models.catalogue import build_model
+from stridednet.models.catalogue import build_model, check_model
+from stridednet.models.user_builder import settled_name
 from stridednet.recipe import DEFAULT_RECIPE, Recipe, hints_that_hold, load_recipe
 from stridednet.run import Checkpoint, Run, check_free, written_whole
 from stridednet.training.history import History
@@ -74,10 +75,12 @@ def train(
     merged = _with_hints(merged, chosen | overrides.keys(), observer)
     if merged.data.dataset not in SOURCES:  # so that recipe.toml says the same from any folder
         merged = merged.replace({"data.dataset": str(Path(merged.data.dataset).expanduser().resolve())})
+    merged = merged.replace({"model.name": settled_name(merged.model.name)})
     merged = merged.replace({"precision": concrete_precision(merged.precision)})  # recipe.toml says what was done
     if out is not None:
         check_free(Path(out))
     _check_plot(plot)
+    check_model(merged.model)
     data = prepare(merged.data, merged.image_size, observer.on_message)
     merged = merged.sized(len(data.split.train), len(data.labels))
     executor = _prepare_executor(merged, data)
@@ -104,6 +107,7 @@ def resume(
     run = Run.unfinished(Path(folder))
     recipe = run.recipe()
     _check_plot(plot)
+    check_model(recipe.model)
     data = prepare(recipe.data, recipe.image_size, observer.on_message)
     executor = _prepare_executor(recipe, data)
     checkpoint = run.load_checkpoint()

@@ -38,7 +38,10 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
             "setting 'epochs': input should be greater than or equal to 1, or",
         ),
         (["train", "--labels", " , "], "--labels wants names separated by commas. Received: ' , '"),
-        (["train", "--model", "vgg"], "setting 'model.name': no model 'vgg'; choose stridednet"),
+        (
+            ["train", "--model", "vggg"],
+            "setting 'model.name': no model 'vggg'; choose vgg, or give your own as FILE.py:function",
+        ),
         (["train", "-p", "plot.txt"], "--plot plot.txt: the name must end in one of"),
         (["train", "--protocol", "30"], "--protocol wants N/M, such as 30/50. Received: '30'"),
         (["train", "--resume", "gone"], "no run in gone: it has no recipe.toml"),

@@ -23,7 +23,14 @@ def train_command(
     plot: Annotated[Path | None, typer.Option("--plot", "-p", help="Write the figure here as well.")] = None,
     labels: Annotated[str | None, typer.Option(help="Classes to use, separated by commas. [default: all]")] = None,
     recipe: Annotated[str | None, typer.Option(help="A recipe by name, or a TOML file. [default: accurate]")] = None,
-    model: Annotated[str | None, typer.Option(help="A model by name. [default: the recipe's]")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.py:FUNCTION",
+            help="A model by name, or your own: function(width, height, depth, classes) returns a Keras model, not "
+            "compiled, that takes pixels from 0 to 255, so begins with Rescaling. [default: the recipe's]",
+        ),
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as model.stem_kernel=3."),

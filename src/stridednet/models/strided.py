@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from stridednet.errors import ModelError
+from stridednet.models.convolution import channel_axis, fresh
 
 
 class StridedNet:
@@ -90,7 +91,6 @@ class StridedNet:
             ModelError: ``groups`` does not divide the filters, or the image is too small for this many layers.
         """
         channels_last = keras.config.image_data_format() == "channels_last"
-        channel_axis = -1 if channels_last else 1
         shared = {
             "use_bias": use_bias,
             "kernel_regularizer": reg,
@@ -104,7 +104,7 @@ class StridedNet:
         _check_groups(groups, stem_filters, filters)
 
         def conv(x: Any, count: int, kernel: Any, pad: str, name: str, **more: Any) -> Any:
-            initializers = {"kernel_initializer": _fresh(init), "bias_initializer": _fresh(bias_initializer)}
+            initializers = {"kernel_initializer": fresh(init), "bias_initializer": fresh(bias_initializer)}
             return layers.Conv2D(count, kernel, padding=pad, name=name, **initializers, **more, **shared)(x)
 
         def halving_conv(x: Any, count: int, kernel: Any, pad: str, name: str, **more: Any) -> Any:
@@ -115,7 +115,7 @@ class StridedNet:
 
         def activated(x: Any, name: str) -> Any:
             x = layers.Activation(activation, name=f"{name}_activation")(x)
-            return layers.BatchNormalization(axis=channel_axis, momentum=norm_momentum, name=f"{name}_norm")(x)
+            return layers.BatchNormalization(axis=channel_axis(), momentum=norm_momentum, name=f"{name}_norm")(x)
 
         try:
             inputs = layers.Input((height, width, depth) if channels_last else (depth, height, width), name="image")
@@ -134,16 +134,11 @@ class StridedNet:
                 "take larger images, smaller kernels or fewer stages"
             ) from error
         x = layers.Flatten(name="flatten")(x)
-        x = layers.Dense(dense_units, kernel_initializer=_fresh(init), name="dense")(x)
+        x = layers.Dense(dense_units, kernel_initializer=fresh(init), name="dense")(x)
         x = activated(x, "dense")
         x = layers.Dropout(dense_dropout, name="dense_dropout")(x)
         outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
         return keras.Model(inputs, outputs, name="stridednet")
-
-
-def _fresh(initializer: Any) -> Any:
-    """Give each layer its own, since one initializer object would draw the same numbers for all of them."""
-    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
 def _check_groups(groups: int, stem_filters: int, filters: Sequence[int]) -> None:

@@ -1,0 +1,178 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers
+
+from stridednet.data.batches import Batch
+from stridednet.errors import ModelError, RecipeError
+from stridednet.models.catalogue import MODELS, build_model, check_model
+from stridednet.recipe import Recipe, builtin_recipes, load_recipe
+from stridednet.training.graph import Graph
+from stridednet.training.kernels import _BUILDERS, Mode
+from stridednet.training.native import NativeExecutor
+from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.schedule import Schedule
+
+NEW = ["allconv", "fire", "inception", "residual", "vgg"]
+SIDE = 24
+STILL = {"model.dropout": 0.0, "model.dense_dropout": 0.0, "model.filters": [8, 16], "precision": "float32"}
+
+
+def _recipe(name: str, **settings: Any) -> Recipe:
+    return Recipe().replace({"model.name": name} | {f"model.{key}": value for key, value in settings.items()})
+
+
+def _still(name: str) -> keras.Model:
+    """Build a small model without anything random in a training step."""
+    keras.utils.set_random_seed(0)
+    return build_model(_recipe(name).replace(STILL).model, SIDE, 3)
+
+
+def _batch() -> Batch:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (16, SIDE, SIDE, 3), np.uint8)
+    return Batch(images, np.eye(3, dtype=np.float32)[rng.integers(0, 3, 16)])
+
+
+def test_the_list() -> None:
+    assert sorted(MODELS) == sorted([*NEW, "stridednet", "stridednet_pooled"])
+
+
+@pytest.mark.parametrize("recipe", builtin_recipes())
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_builtin_recipe_builds_every_model(name: str, recipe: str) -> None:
+    settings = load_recipe(recipe)[0].replace({"model.name": name}).model
+    model = build_model(settings, 96, 4)
+    assert (model.input_shape, model.output_shape) == ((None, 96, 96, 3), (None, 4))
+    assert model.count_params() < 3_000_000
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_the_smallest_image_passes_through(name: str) -> None:
+    assert build_model(_recipe(name).model, 8, 2).output_shape == (None, 2)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_every_layer_has_a_native_kernel(name: str) -> None:
+    kinds = {type(layer) for layer in build_model(_recipe(name).model, 32, 3).layers}
+    assert kinds <= {*_BUILDERS, layers.InputLayer, layers.Add, layers.Concatenate}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_settings_reach_the_layers(name: str) -> None:
+    settings = _recipe(
+        name,
+        filters=[4, 8],
+        activation="gelu",
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer="l1(0.25)",
+        dropout=0.125,
+        dense_dropout=0.375,
+        pixel_range="-2 to 2",
+        norm_momentum=0.75,
+        stem_filters=6,
+    )
+    model = build_model(settings.model, 32, 5)
+    found = {kind: [layer for layer in model.layers if type(layer) is kind] for kind in _BUILDERS}
+    assert {layer.activation for layer in found[layers.Activation]} == {keras.activations.gelu}
+    assert all(isinstance(layer.kernel_initializer, keras.initializers.GlorotUniform) for layer in found[layers.Conv2D])
+    assert {float(layer.kernel_regularizer.l1) for layer in found[layers.Conv2D]} == {0.25}
+    assert [layer.rate for layer in found[layers.Dropout]] == [0.125, 0.125, 0.375]
+    assert [(layer.scale, layer.offset) for layer in found[layers.Rescaling]] == [(1 / 64, -2.0)]
+    assert {layer.momentum for layer in found[layers.BatchNormalization]} == {0.75}
+    assert found[layers.Conv2D][0].filters == 6
+
+
+def test_the_pooled_twin_is_stridednet_with_max_pooling() -> None:
+    twin = build_model(_recipe("stridednet_pooled").model, 96, 4)
+    asked = build_model(_recipe("stridednet", downsample="max_pool").model, 96, 4)
+    assert [(type(a), a.name) for a in twin.layers] == [(type(b), b.name) for b in asked.layers]
+    assert twin.count_params() == build_model(_recipe("stridednet").model, 96, 4).count_params()
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("vgg", "stem_kernel", 3),
+        ("fire", "use_bias", False),
+        ("residual", "dense_units", 64),
+        ("allconv", "groups", 2),
+        ("stridednet_pooled", "downsample", "max_pool"),
+    ],
+)
+def test_a_setting_that_a_model_lacks_is_told(name: str, setting: str, value: object) -> None:
+    settings = _recipe(name, **{setting: value}).model
+    with pytest.raises(
+        ModelError, match=rf"^model '{name}' has no setting {setting}; it takes .*norm_momentum"
+    ) as caught:
+        build_model(settings, 32, 3)
+    assert setting not in str(caught.value).partition(";")[2].replace(",", "").split()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_has_near_misses_or_the_list() -> None:
+    with pytest.raises(RecipeError, match=r"no model 'vggg'; choose vgg, or give your own as FILE\.py:function"):
+        check_model(_recipe("vggg").model)
+    with pytest.raises(RecipeError, match=r"no model 'zzz'; choose allconv or fire or .* or vgg, or give your own"):
+        check_model(_recipe("zzz").model)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_channels_first_computes_the_same(name: str) -> None:
+    settings = _recipe(name, filters=[4, 8]).model
+    last = build_model(settings, 32, 3)
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    arguments = MODELS[name].arguments(settings)
+    try:
+        keras.config.set_image_data_format("channels_first")
+        first = MODELS[name].build(32, 32, 3, 3, **arguments)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert first.input_shape == (None, 3, 32, 32)
+    first.set_weights(last.get_weights())
+    found = first.predict_on_batch(images.transpose(0, 3, 1, 2))
+    assert np.allclose(found, last.predict_on_batch(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_native_predictions_and_loss_are_keras(name: str) -> None:
+    batch = _batch()
+    model = _still(name)
+    targets = torch.from_numpy(batch.targets)
+    with torch.no_grad():
+        output = _still(name)(torch.from_numpy(batch.images), training=True)
+    loss = float(keras.losses.categorical_crossentropy(targets, output).mean())
+    executor = NativeExecutor(model, Schedule(Recipe().optimizer, 1, 4), "float32")
+    assert np.allclose(executor.predict([batch]), model.predict(batch.images, verbose=0), atol=1e-5)
+    penalty = float(sum(model.losses).detach())
+    executor.start_epoch(0)
+    assert executor.train_batch(batch).loss == pytest.approx(loss + penalty, rel=1e-4)
+    assert np.allclose(executor.predict([batch]), model.predict(batch.images, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_native_gradients_are_keras(name: str) -> None:
+    batch = _batch()
+    model = _still(name)
+    targets = torch.from_numpy(batch.targets)
+    output = model(torch.from_numpy(batch.images), training=True)
+    torch.autograd.backward(keras.losses.categorical_crossentropy(targets, output).mean() + sum(model.losses))
+    expected = [variable.value.grad.clone() for variable in model.trainable_variables]
+    ours = _still(name)
+    parameters = Parameters(ours)
+    weights = WorkingCopy(parameters, torch.float32)
+    graph = Graph(ours, weights, Mode())
+    scores = graph.run(torch.from_numpy(batch.images), training=True)
+    torch.autograd.backward(-(targets * graph.log_probabilities(scores)).sum(dim=1).mean())
+    with torch.no_grad():
+        parameters.penalty()
+        parameters.collect_gradients(weights.leaves)
+    for variable, gradient in zip(ours.trainable_variables, expected, strict=True):
+        found = parameters.view(parameters.grad, variable)
+        assert float((found - gradient).norm()) <= 1e-3 * float(gradient.norm()) + 1e-5, variable.path
+    # The moving statistics of batch normalisation went the same way.
+    for our, their in zip(ours.non_trainable_variables, model.non_trainable_variables, strict=True):
+        assert np.allclose(our.numpy(), their.numpy(), rtol=1e-3, atol=1e-5), our.path
