@@ -2,17 +2,22 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from stridednet.cli.screen import size_text, wide_console
 from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
 
 
 def conv2d_command(
-    shape: Annotated[str, typer.Argument(metavar="HEIGHTxWIDTHxCHANNELS", help="The input, such as 96x96x3.")],
+    context: typer.Context,
+    shape: Annotated[
+        str | None, typer.Argument(metavar="HEIGHTxWIDTHxCHANNELS", help="The input, such as 96x96x3.")
+    ] = None,
     layers: Annotated[
         list[str] | None,
         typer.Argument(metavar="[LAYER]...", help="Layers in a chain, each written like 16,7,strides=2,padding=same."),
@@ -26,35 +31,103 @@ def conv2d_command(
     use_bias: Annotated[bool, typer.Option(help="With a bias.")] = True,
     kernel_initializer: Annotated[str, typer.Option(help="What the weights are drawn by.")] = "glorot_uniform",
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw what the layer does to a picture: .png, or .gif for the kernel's path."
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The picture for --show, instead of a digit.")
+    ] = None,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="edge|blur|sharpen", help="The kernel for --show, instead of all three.")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Take the layer from a run: its first Conv2D, with the learned filters."),
+    ] = None,
 ) -> None:
     """Work out a Conv2D layer without building it: shapes, padding, parameters, cost, receptive field.
 
     One layer is given by --filters and --kernel-size, a chain by LAYERs. The other options hold for every layer that
     does not say otherwise; left out, they have Keras' defaults.
+
+    --show FILE draws one layer on a picture. With --run, the layer is the first of a trained model.
     """
-    if layers and (filters is not None or kernel_size is not None):
-        raise InputError("give one layer by --filters and --kernel-size, or a chain of LAYERs, not both")
-    shared: dict[str, Any] = {
-        "strides": parse_pair(strides, "--strides"),
-        "padding": padding,
-        "dilation_rate": parse_pair(dilation_rate, "--dilation-rate"),
-        "groups": groups,
-        "use_bias": use_bias,
-        "kernel_initializer": kernel_initializer,
-    }
-    if layers:
-        chosen = [parse_layer(text, shared) for text in layers]
-    elif filters is None or kernel_size is None:
-        raise InputError("a layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7")
+    if show is None and (image is not None or kernel is not None or run is not None):
+        raise InputError("--image, --kernel and --run say what --show draws: add --show FILE")
+    facts: Sequence[Conv2DFacts]
+    if show is not None and run is not None:
+        _refuse_besides_run(context)
+        facts = [_show_learned(show, run, image)]
     else:
-        chosen = [Conv2DLayer(filters, parse_pair(kernel_size, "--kernel-size"), **shared)]
-    facts = chain(parse_shape(shape), chosen)
+        shared: dict[str, Any] = {
+            "strides": parse_pair(strides, "--strides"),
+            "padding": padding,
+            "dilation_rate": parse_pair(dilation_rate, "--dilation-rate"),
+            "groups": groups,
+            "use_bias": use_bias,
+            "kernel_initializer": kernel_initializer,
+        }
+        facts = _worked_out(shape, layers or [], filters, kernel_size, shared)
+        if show is not None:
+            _show_named(show, facts, image, kernel)
     if as_json:
         print(json.dumps(_numbers(facts), indent=2))
     elif len(facts) == 1:
         _print_layer(facts[0])
     else:
         _print_chain(facts)
+    if show is not None and not as_json:
+        print(f"\ndrawn: {show}")
+
+
+def _worked_out(
+    shape: str | None, layers: Sequence[str], filters: int | None, kernel_size: str | None, shared: dict[str, Any]
+) -> Sequence[Conv2DFacts]:
+    if shape is None:
+        raise InputError("the input is missing; write it first, as HEIGHTxWIDTHxCHANNELS, such as 96x96x3")
+    if layers and (filters is not None or kernel_size is not None):
+        raise InputError("give one layer by --filters and --kernel-size, or a chain of LAYERs, not both")
+    if layers:
+        chosen = [parse_layer(text, shared) for text in layers]
+    elif filters is None or kernel_size is None:
+        raise InputError("a layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7")
+    else:
+        chosen = [Conv2DLayer(filters, parse_pair(kernel_size, "--kernel-size"), **shared)]
+    return chain(parse_shape(shape), chosen)
+
+
+def _refuse_besides_run(context: typer.Context) -> None:
+    for parameter in context.command.params:
+        name = parameter.name
+        if name in ("show", "image", "run", "as_json") or name is None:
+            continue
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            written = name.upper() if name in ("shape", "layers") else f"--{name.replace('_', '-')}"
+            raise InputError(f"--run takes input, layer and filters from the run's model: leave {written} away")
+
+
+def _show_named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, kernel: str | None) -> None:
+    if len(facts) > 1:
+        raise InputError(f"--show draws one layer. Received: a chain of {len(facts)}")
+    from stridednet.evaluation.layer_example import named_example
+    from stridednet.evaluation.layer_figure import check_target, draw_layer
+
+    check_target(show, image)
+    draw_layer(named_example(facts[0], image, kernel), show)
+
+
+def _show_learned(show: Path, run: Path, image: Path | None) -> Conv2DFacts:
+    from stridednet.evaluation.layer_figure import check_target, draw_layer
+    from stridednet.evaluation.learned_filters import learned_example
+
+    check_target(show, image)
+    example = learned_example(run, image)
+    draw_layer(example, show)
+    return example.facts
 
 
 def _numbers(facts: Sequence[Conv2DFacts]) -> dict[str, Any]:
@@ -98,7 +171,7 @@ def _print_layer(fact: Conv2DFacts) -> None:
         "padding": f"{top} at the top, {bottom} at the bottom, {left} on the left, {right} on the right",
         "parameters": f"{fact.parameters:,} = {kernel} weights + {fact.biases} biases",
         "multiply-adds": f"{fact.multiply_adds:,} an image",
-        "memory": f"{_bytes(fact.activation_bytes)} an image for the output, in float32",
+        "memory": f"{size_text(fact.activation_bytes)} an image for the output, in float32",
         "receptive field": f"{fact.receptive_field[0]}x{fact.receptive_field[1]} pixels; "
         f"neighbours are {_pair(fact.jump)} pixels apart",
         "never read": _unread(fact.unread, fact.input_shape),
@@ -111,7 +184,6 @@ def _print_layer(fact: Conv2DFacts) -> None:
 
 
 def _print_chain(facts: Sequence[Conv2DFacts]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -125,18 +197,15 @@ def _print_chain(facts: Sequence[Conv2DFacts]) -> None:
             "none" if not any(fact.padding) else " ".join(map(str, fact.padding)),
             f"{fact.parameters:,}",
             f"{fact.multiply_adds:,}",
-            _bytes(fact.activation_bytes),
+            size_text(fact.activation_bytes),
             _pair(fact.receptive_field),
             _pair(fact.jump),
             "-" if fact.gain is None else f"{fact.gain:.2f}",
         )
     total = [sum(getattr(fact, name) for fact in facts) for name in ("parameters", "multiply_adds", "activation_bytes")]
     table.add_section()
-    table.add_row("together", "", "", f"{total[0]:,}", f"{total[1]:,}", _bytes(total[2]), "", "", "", style="bold")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200  # a file or a pipe has no edge to cut a table at
-    console.print(table)
+    table.add_row("together", "", "", f"{total[0]:,}", f"{total[1]:,}", size_text(total[2]), "", "", "", style="bold")
+    wide_console().print(table)
     print(
         f"\nnever read: {_unread(never_read(facts), facts[0].input_shape)}\n"
         "padding: top, bottom, left, right; field and jump in pixels of the input; ReLU gain: what a layer and the\n"
@@ -172,7 +241,3 @@ def _weights(fact: Conv2DFacts) -> str:
 
 def _pair(pair: tuple[int, int]) -> str:
     return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"

@@ -1,0 +1,92 @@
+"""The first convolution of a trained model, on a picture."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stridednet.conv2d.arithmetic import Conv2DLayer, chain
+from stridednet.conv2d.convolve import Array
+from stridednet.errors import RunError
+from stridednet.evaluation.layer_example import Filter, LayerExample, drawable, load_picture, origin_of, title_of
+
+MAX_FILTERS = 16  # more are too small to see
+
+
+def learned_example(run: Path, image: Path | None) -> LayerExample:
+    """Show the first `Conv2D` of a run's model, on what the layers before it make of the picture.
+
+    Args:
+        run: The run directory.
+        image: The picture's file; None for a digit.
+
+    Raises:
+        RunError: There is no finished run, or its model has no `Conv2D`.
+        DataError: The file is no readable picture.
+    """
+    import keras
+
+    model = _load(run)
+    layer = next((layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)), None)
+    if layer is None:
+        raise RunError(f"the model of {run} has no Conv2D layer to draw")
+    if None in (*model.inputs[0].shape[1:], *layer.input.shape[1:]):
+        raise RunError(f"the model of {run} takes pictures of any size; --show needs one of a fixed size")
+    facts = chain(tuple(layer.input.shape[1:]), [_arguments(layer)])[0]
+    picture = load_picture(image, tuple(model.inputs[0].shape[1:]))
+    before = keras.Model(model.inputs[0], layer.input)
+    values = keras.ops.convert_to_numpy(before(picture[None].astype(np.float32), training=False))[0]
+    shown = min(layer.filters, MAX_FILTERS)
+    about = f"{shown} of the {layer.filters} learned filters: weights (grey is 0) and output, bias included. "
+    return LayerExample(
+        facts,
+        f"{layer.name} of {drawable(run.resolve().name)}: {title_of(facts)}",
+        origin_of(image),
+        picture,
+        values,
+        tuple(_filters(layer, facts.input_shape[2])[:shown]),
+        about + "The ReLU is drawn whatever the model has there.",
+    )
+
+
+def _load(run: Path) -> Any:
+    import keras
+
+    file = run / "model.keras"
+    if not file.is_file():
+        raise RunError(f"no finished run in {run}: it has no model.keras")
+    try:
+        return keras.models.load_model(file, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"{file} cannot be read: {reason[:200]}") from error
+
+
+def _arguments(layer: Any) -> Conv2DLayer:
+    initializer = type(layer.kernel_initializer).__name__
+    return Conv2DLayer(
+        layer.filters,
+        tuple(layer.kernel_size),
+        tuple(layer.strides),
+        layer.padding,
+        tuple(layer.dilation_rate),
+        layer.groups,
+        layer.use_bias,
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", initializer).lower(),
+    )
+
+
+def _filters(layer: Any, channels: int) -> list[Filter]:
+    import keras
+
+    kernels: Array = keras.ops.convert_to_numpy(layer.kernel)
+    biases: Array = keras.ops.convert_to_numpy(layer.bias) if layer.use_bias else np.zeros(layer.filters, np.float32)
+    per_group, filters_of_group = kernels.shape[2], layer.filters // layer.groups
+    filters = []
+    for number in range(layer.filters):
+        first = number // filters_of_group * per_group
+        kernel = np.zeros((*kernels.shape[:2], channels), np.float32)
+        kernel[:, :, first : first + per_group] = kernels[:, :, :, number]
+        filters.append(Filter(f"filter {number + 1}", kernel, float(biases[number])))
+    return filters
