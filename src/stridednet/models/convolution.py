@@ -15,9 +15,9 @@ class Style:
         activation: As Keras takes it.
         kernel_initializer: As Keras takes it; each layer draws its own numbers.
         kernel_regularizer: As Keras takes it.
-        norm_momentum: Of batch normalisation's moving statistics. Keras' 0.99 takes hundreds of steps to forget where they
-            started, longer than a training here may last; 0.9 takes dozens. None leaves batch normalisation out, as in the papers
-            that are older than it; then the parameters of a module are those published.
+        norm_momentum: Of batch normalisation's moving statistics. Keras' 0.99 takes hundreds of steps to forget where
+            they started, longer than a training here may last; 0.9 takes dozens. None leaves batch normalisation out,
+            as in the papers that are older than it; then the parameters of a module are those published.
     """
 
     activation: Any = "relu"
