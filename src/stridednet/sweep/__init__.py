@@ -1,0 +1,1 @@
+"""A base recipe and axes -> many trainings -> a paired comparison."""
