@@ -8,7 +8,20 @@ import stridednet
 SOURCE = Path(stridednet.__file__).parent
 
 # Imports point to the left only.
-ORDER = ("errors", "machine", "recipe", "conv2d", "data", "models", "training", "run", "evaluation", "pipeline", "sweep", "cli")
+ORDER = (
+    "errors",
+    "machine",
+    "recipe",
+    "conv2d",
+    "data",
+    "models",
+    "training",
+    "run",
+    "evaluation",
+    "pipeline",
+    "sweep",
+    "cli",
+)
 
 
 def _rooms_imported_by(file: Path) -> set[str]:
