@@ -81,6 +81,7 @@ def variants(base: Recipe, axes: Sequence[Axis], *, one_at_a_time: bool = False)
         if key == "seed" or key == "data.split_seed":
             raise InputError(f"{key} cannot be an axis: a sweep repeats everything with several seeds; see --seeds")
     found = {base: Variant()}
+    combinations: list[tuple[tuple[str, Any], ...]]
     if one_at_a_time:
         combinations = [((axis.key, value),) for axis in axes for value in axis.values]
     else:
