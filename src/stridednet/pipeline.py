@@ -65,18 +65,8 @@ def train(
         InputError: An argument, a setting or the data set is wrong; nothing was written.
         StorageError: The disk is full; `resume` goes on when there is room.
     """
-    _prepare_backend()
     observer = observer or Observer()
-    chosen_recipe, chosen = load_recipe(recipe)
-    overrides = dict(settings or {})
-    if dataset is not None:
-        overrides["data.dataset"] = os.fspath(dataset)
-    merged = chosen_recipe.replace(overrides)
-    merged = _with_hints(merged, chosen | overrides.keys(), observer)
-    if merged.data.dataset not in SOURCES:  # so that recipe.toml says the same from any folder
-        merged = merged.replace({"data.dataset": str(Path(merged.data.dataset).expanduser().resolve())})
-    merged = merged.replace({"model.name": settled_name(merged.model.name)})
-    merged = merged.replace({"precision": concrete_precision(merged.precision)})  # recipe.toml says what was done
+    merged = settle(dataset, recipe, settings, observer)
     if out is not None:
         check_free(Path(out))
     _check_plot(plot)
@@ -87,6 +77,50 @@ def train(
     run = Run.create(merged, None if out is None else Path(out))
     _write_data(run, data)
     return _Training(run, merged, data, executor, [], plot, observer).finish()
+
+
+def settle(
+    dataset: str | os.PathLike[str] | None,
+    recipe: str | os.PathLike[str],
+    settings: Mapping[str, Any] | None,
+    observer: Observer,
+) -> Recipe:
+    """Return the recipe that `train` follows, for the same arguments: complete but for what the data's size decides.
+
+    Raises:
+        InputError: The recipe or a setting is wrong, or Keras is configured for something else.
+    """
+    _prepare_backend()
+    chosen_recipe, chosen = load_recipe(recipe)
+    overrides = dict(settings or {})
+    if dataset is not None:
+        overrides["data.dataset"] = os.fspath(dataset)
+    merged = chosen_recipe.replace(overrides)
+    merged = _with_hints(merged, chosen | overrides.keys(), observer)
+    if merged.data.dataset not in SOURCES:  # so that recipe.toml says the same from any folder
+        merged = merged.replace({"data.dataset": str(Path(merged.data.dataset).expanduser().resolve())})
+    merged = merged.replace({"model.name": settled_name(merged.model.name)})
+    return merged.replace({"precision": concrete_precision(merged.precision)})  # recipe.toml says what was done
+
+
+def fit(recipe: Recipe, data: TrainingData, observer: Observer | None = None) -> tuple[NativeExecutor, History]:
+    """Train on prepared data without a run directory, as a sweep does many times.
+
+    Args:
+        recipe: As `settle` returns it.
+        data: With a val subset, or else the history is measured on test.
+        observer: Told of each step.
+
+    Raises:
+        ModelError: The model cannot be built.
+        TrainingError: The loss became infinite or no number.
+    """
+    recipe = recipe.sized(len(data.split.train), len(data.labels))
+    executor = _prepare_executor(recipe, data)
+    validation = partial(data.batches, data.split.curve)
+    epochs = range(1, int(recipe.epochs) + 1)
+    stream = _training_batches(recipe, data)
+    return executor, list(train_epochs(executor, stream, validation, epochs, recipe.seed, observer or Observer()))
 
 
 def resume(

@@ -187,6 +187,10 @@ class Recipe(_Settings):
             _put(nested, key, value)
         return type(self).from_settings(nested)
 
+    def value_of(self, key: str) -> Any:
+        """Return the value of a setting by its dotted key."""
+        return _flat(self.model_dump())[key]
+
     def sized(self, images: int, classes: int) -> Self:
         """Return a copy in which batch size, epochs and learning rate fit the training images; ``auto`` is gone.
 

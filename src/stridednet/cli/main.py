@@ -10,6 +10,7 @@ from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
 from stridednet.cli.guide import guide_command
 from stridednet.cli.summary import summary_command
+from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
 from stridednet.errors import InputError, StridedNetError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
+app.command("sweep")(sweep_command)
 app.command("conv2d")(conv2d_command)
 app.command("guide")(guide_command)
 app.command("summary")(summary_command)

@@ -68,7 +68,7 @@ def train_command(
         "seed": seed,
         "model.name": model,
         "precision": precision,
-        "data.labels": None if labels is None else _names(labels),
+        "data.labels": None if labels is None else names_of(labels),
         "data.strict": strict or None,
     }
     if protocol is not None:
@@ -115,7 +115,12 @@ def _protocol(text: str) -> tuple[int, int]:
     return int(train), int(test)
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names_of(text: str) -> tuple[str, ...]:
+    """Read names separated by commas.
+
+    Raises:
+        InputError: There is none.
+    """
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
         raise InputError(f"--labels wants names separated by commas. Received: {text!r}")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from stridednet.data.batches import Batch, in_order, one_hot
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.duplicates import Duplicate, find_duplicates
 from stridednet.data.scan import Manifest, printable, scan
-from stridednet.data.split import Split, split, split_per_class
+from stridednet.data.split import Split, split, split_per_class, with_fold
 from stridednet.errors import DataError
 from stridednet.recipe import DataSettings
 
@@ -38,6 +38,15 @@ class TrainingData:
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the model's outputs."""
         return self.manifest.labels
+
+    def fold(self, val_size: float, seed: int) -> "TrainingData":
+        """Return the same pictures with a val subset drawn anew from those to train on.
+
+        Raises:
+            DataError: A class has too few images.
+        """
+        divided = with_fold(self.split, self.manifest, val_size, seed)
+        return replace(self, split=divided, hash=_hash(self.pictures, divided.subset_of()))
 
     def batches(self, subset: str) -> Iterator[Batch]:
         """Yield the pictures of a subset as they are."""

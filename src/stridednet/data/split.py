@@ -1,7 +1,7 @@
 """A manifest -> disjoint subsets: those that the data set brings, or a stratified, seeded split."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -102,6 +102,29 @@ def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Spl
     parts = [np.concatenate([rows[part] for rows in drawn]) for part in (slice(train), slice(train, end))]
     unused = np.setdiff1d(np.arange(len(labels)), np.concatenate(parts))
     return Split(parts[0], unused[:0], parts[1], origin="per class", unused=unused)
+
+
+def with_fold(whole: Split, manifest: Manifest, val_size: float, seed: int) -> Split:
+    """Draw a val subset anew from the training images, and from a val subset that is there already; test stays.
+
+    Stratified by class, ``train_test_split(val_size, stratify=labels, random_state=seed)`` of scikit-learn.
+
+    Raises:
+        DataError: A class has too few images for both to get one.
+    """
+    from sklearn.model_selection import train_test_split
+
+    rows = np.concatenate([whole.train, whole.val])
+    labels = np.array([manifest.pictures[row].label for row in rows], dtype=object)
+    _require(manifest, labels, 2)
+    try:
+        train, val = train_test_split(rows, test_size=val_size, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise DataError(
+            f"{manifest.root}: {len(rows)} training images of {len(manifest.labels)} classes are too few to draw a val "
+            f"subset from: {error}"
+        ) from None
+    return replace(whole, train=train, val=val)
 
 
 def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:

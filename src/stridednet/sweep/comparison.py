@@ -1,0 +1,125 @@
+"""Outcomes -> each variant against the base, seed by seed, and a plain sentence about it."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stridednet.sweep.axes import Variant, text_of
+from stridednet.sweep.statistics import Difference, paired_difference, seeds_to_see
+from stridednet.sweep.trial import Outcome
+
+ONE_POINT = 0.01
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One variant against the base; ratios are medians over the seeds, variant divided by base."""
+
+    variant: Variant
+    accuracy: float  # its own mean on val
+    difference: Difference | None  # None for the base, and where no pair finished
+    seconds: float  # median of its own trainings
+    time_ratio: float
+    predict_ratio: float
+    parameters: int
+    parameter_ratio: float
+    multiply_adds: int
+    multiply_add_ratio: float
+    seeds_for_a_point: int | None
+    failures: tuple[str, ...]
+
+    def sentence(self, base_values: dict[str, str]) -> str:
+        """Say it in words.
+
+        Args:
+            base_values: What the base has for each key.
+        """
+        what = "; ".join(
+            f"{key}: {text_of(value)} instead of {base_values[key]}" for key, value in self.variant.settings
+        )
+        if self.difference is None:
+            return f"{what} could not be compared: {self.failures[0] if self.failures else 'the base has no trials'}"
+        found = self.difference
+        seeds = f"{found.count} seed{'s' if found.count > 1 else ''}"
+        if found.count == 1:
+            return (
+                f"{what} changes accuracy by {_points(found.mean)} points (1 seed, so it says little); {self._cost()}"
+            )
+        interval = f"({_points(found.low)} to {_points(found.high)}; {seeds})"
+        verdict = "a measurable effect" if found.measurable else "no measurable effect"
+        return (
+            f"{what} changes accuracy by {_points(found.mean)} points {interval}: {verdict}{self._more(found)}; "
+            f"{self._cost()}"
+        )
+
+    def _more(self, found: Difference) -> str:
+        half = (found.high - found.low) / 2
+        if found.measurable or half <= ONE_POINT:
+            return ""
+        if self.seeds_for_a_point is None:
+            return " (a difference of one point takes more pictures to see, not more seeds)"
+        more = self.seeds_for_a_point - found.count
+        return f" (a difference of one point takes {more} more seed{'s' if more > 1 else ''} to see)"
+
+    def _cost(self) -> str:
+        change = round(100 * (self.time_ratio - 1))
+        if not change:
+            return "training takes the same time"
+        return f"training takes {abs(change)}% {'more' if change > 0 else 'less'} time"
+
+
+def compare(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
+    """Compare each variant with the first, which is the base, over the seeds that both have finished.
+
+    Args:
+        variants: The base first.
+        outcomes: Of all of them.
+    """
+    finished = [outcome for outcome in outcomes if not outcome.error]
+    base = {outcome.seed: outcome for outcome in finished if outcome.variant == variants[0].name}
+    comparisons = max(len(variants) - 1, 1)
+    return tuple(_compared(variant, variants[0], base, outcomes, comparisons) for variant in variants)
+
+
+def _compared(
+    variant: Variant, base_variant: Variant, base: dict[int, Outcome], outcomes: Sequence[Outcome], comparisons: int
+) -> Comparison:
+    of_variant = [outcome for outcome in outcomes if outcome.variant == variant.name]
+    own = {outcome.seed: outcome for outcome in of_variant if not outcome.error}
+    failures = tuple(outcome.error for outcome in of_variant if outcome.error)
+    seeds = sorted(own.keys() & base.keys())
+    difference, needed = None, None
+    if seeds and variant != base_variant:
+        first = base[seeds[0]]
+        overlap = first.val_images / first.train_images
+        difference = paired_difference(
+            [own[seed].accuracy for seed in seeds],
+            [base[seed].accuracy for seed in seeds],
+            overlap=overlap,
+            comparisons=comparisons,
+        )
+        if difference.count > 1:
+            needed = seeds_to_see(ONE_POINT, difference.deviation, overlap=overlap, comparisons=comparisons)
+    one = next(iter(own.values()), None)
+    return Comparison(
+        variant,
+        accuracy=statistics.fmean(outcome.accuracy for outcome in own.values()) if own else 0.0,
+        difference=difference,
+        seconds=statistics.median(outcome.seconds for outcome in own.values()) if own else 0.0,
+        time_ratio=_ratio([(own[seed].seconds, base[seed].seconds) for seed in seeds]),
+        predict_ratio=_ratio([(own[seed].predict_ms, base[seed].predict_ms) for seed in seeds]),
+        parameters=one.parameters if one else 0,
+        parameter_ratio=_ratio([(own[seed].parameters, base[seed].parameters) for seed in seeds]),
+        multiply_adds=one.multiply_adds if one else 0,
+        multiply_add_ratio=_ratio([(own[seed].multiply_adds, base[seed].multiply_adds) for seed in seeds]),
+        seeds_for_a_point=needed,
+        failures=failures,
+    )
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> float:
+    return statistics.median(value / base for value, base in pairs if base) if pairs else 1.0
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"

@@ -1,0 +1,157 @@
+"""The files of a sweep: tables for machines, a page for people, figures."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stridednet.machine import device
+from stridednet.recipe import Recipe
+from stridednet.run import written_whole
+from stridednet.sweep.comparison import Comparison
+from stridednet.sweep.figures import draw_accuracy, draw_costs, draw_curves
+from stridednet.sweep.trial import Outcome
+
+
+def write_report(
+    folder: Path,
+    base: Recipe,
+    outcomes: Sequence[Outcome],
+    comparisons: Sequence[Comparison],
+    sentences: Sequence[str],
+) -> None:
+    """Write ``base.toml``, ``trials.csv``, ``comparison.csv``, ``comparison.json``, ``report.md`` and the figures.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    fields = [field.name for field in dataclasses.fields(Outcome)]
+    rows = [[_cell(getattr(outcome, name)) for name in fields] for outcome in outcomes]
+    table = [_numbers(comparison) for comparison in comparisons]
+    _write(folder / "base.toml", base.to_toml())
+    _write(folder / "trials.csv", _csv(fields, rows))
+    _write(folder / "comparison.csv", _csv(table[0], [[_cell(value) for value in row.values()] for row in table]))
+    content = {"device": device(), "comparisons": table, "sentences": list(sentences)}
+    _write(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
+    for name, draw in (("accuracy.png", draw_accuracy), ("costs.png", draw_costs)):
+        with written_whole(folder / name) as beside:
+            draw(comparisons, beside)
+    with written_whole(folder / "curves.png") as beside:
+        draw_curves(outcomes, beside)
+    _write(folder / "report.md", _page(base, outcomes, comparisons, sentences))
+
+
+def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
+    """Return a table for people: its header, and a row for each variant."""
+    rows = [
+        [
+            "variant",
+            "val accuracy",
+            "difference in points",
+            "training",
+            "time",
+            "predict",
+            "parameters",
+            "multiply-adds",
+        ]
+    ]
+    for comparison in comparisons:
+        found = comparison.difference
+        failed = f"{len(comparison.failures)} failed" if comparison.failures else ""
+        if found is None:
+            difference = failed or "-"
+        elif found.count == 1:
+            difference = f"{100 * found.mean:+.1f}"
+        else:
+            difference = f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        rows.append(
+            [
+                comparison.variant.name,
+                f"{comparison.accuracy:.3f}",
+                difference,
+                f"{comparison.seconds:.1f} s",
+                f"x {comparison.time_ratio:.2f}",
+                f"x {comparison.predict_ratio:.2f}",
+                f"{comparison.parameters:,}",
+                f"{comparison.multiply_adds:,}",
+            ]
+        )
+    return rows
+
+
+def _numbers(comparison: Comparison) -> dict[str, Any]:
+    found = comparison.difference
+    interval = {
+        "difference": found.mean if found else None,
+        "low": found.low if found and not math.isnan(found.low) else None,
+        "high": found.high if found and not math.isnan(found.high) else None,
+        "deviation": found.deviation if found and not math.isnan(found.deviation) else None,
+        "pairs": found.count if found else 0,
+        "measurable": found.measurable if found else False,
+    }
+    return {
+        "variant": comparison.variant.name,
+        "accuracy": comparison.accuracy,
+        **interval,
+        "seeds_for_a_point": comparison.seeds_for_a_point,
+        "seconds": comparison.seconds,
+        "time_ratio": comparison.time_ratio,
+        "predict_ratio": comparison.predict_ratio,
+        "parameters": comparison.parameters,
+        "parameter_ratio": comparison.parameter_ratio,
+        "multiply_adds": comparison.multiply_adds,
+        "multiply_add_ratio": comparison.multiply_add_ratio,
+        "failures": "; ".join(comparison.failures),
+    }
+
+
+def _page(
+    base: Recipe, outcomes: Sequence[Outcome], comparisons: Sequence[Comparison], sentences: Sequence[str]
+) -> str:
+    header, *rows = table_rows(comparisons)
+    lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
+    seeds = len({outcome.seed for outcome in outcomes})
+    first = next((outcome for outcome in outcomes if not outcome.error), None)
+    sizes = f"{first.train_images:,} images to train on and {first.val_images:,} to measure on" if first else "no trial"
+    failures = [f"- {outcome.variant}, seed {outcome.seed}: {outcome.error}" for outcome in outcomes if outcome.error]
+    parts = [
+        f"# Sweep on {Path(base.data.dataset).name}, recipe {base.name}",
+        "\n".join(f"- {sentence}" for sentence in sentences),
+        "\n".join(lines),
+        f"Accuracy is measured on val, drawn anew from the training images for each of {seeds} seeds ({sizes}); the "
+        "test subset was not looked at. Differences are paired by seed. The interval is the corrected resampled t "
+        "interval (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which allows for splits that overlap; all "
+        "intervals together hold with 95% (Bonferroni). Ratios are medians over the seeds.",
+        "![accuracy of each variant](accuracy.png)",
+        "![accuracy against cost](costs.png)",
+        "![learning curves](curves.png)",
+        f"Measured on {device()['name']}, {device()['cores']} cores.",
+    ]
+    if failures:
+        parts.append("Trials that failed:\n\n" + "\n".join(failures))
+    return "\n\n".join(parts) + "\n"
+
+
+def _write(path: Path, text: str) -> None:
+    with written_whole(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(f"{number:.4f}" for number in value)
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

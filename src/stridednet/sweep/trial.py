@@ -1,0 +1,102 @@
+"""A trial: one training of a sweep, and what came of it."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stridednet.data.prepare import TrainingData
+from stridednet.errors import StridedNetError
+from stridednet.models.description import describe
+from stridednet.pipeline import fit
+from stridednet.recipe import Recipe
+from stridednet.sweep.axes import Variant
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A variant with a seed: of the weights, the order, the warps, dropout, and the draw of the val subset."""
+
+    variant: Variant
+    seed: int
+    recipe: Recipe
+    data: TrainingData
+
+    @property
+    def key(self) -> str:
+        """What the outcome depends on, in short: the recipe and the data with its subsets."""
+        return hashlib.sha256(f"{self.recipe.to_toml()}\n{self.data.hash}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial gave; with an ``error``, the numbers are 0."""
+
+    variant: str
+    seed: int
+    accuracy: float = 0.0  # on val
+    loss: float = 0.0
+    seconds: float = 0.0  # of training, without validation
+    predict_ms: float = 0.0  # an image, in batches
+    parameters: int = 0
+    multiply_adds: int = 0
+    train_images: int = 0
+    val_images: int = 0
+    curve: tuple[float, ...] = ()  # val accuracy after each epoch
+    error: str = ""
+
+    def to_json(self) -> str:
+        """Write it down."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Outcome":
+        """Read what `to_json` wrote."""
+        numbers: dict[str, Any] = json.loads(text)
+        return cls(**{**numbers, "curve": tuple(numbers["curve"])})
+
+
+class Executor(Protocol):
+    """Runs trials, in whatever order and wherever; gives each one's outcome as soon as it is there."""
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
+        """Yield each trial with its outcome."""
+        ...
+
+
+class OneAfterAnother:
+    """Runs the trials in this process, each with all cores."""
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
+        """Yield each trial with its outcome, in the order given."""
+        for trial in trials:
+            yield trial, run_trial(trial)
+
+
+def run_trial(trial: Trial) -> Outcome:
+    """Train and measure on val; what cannot be trained is an outcome that says why."""
+    try:
+        executor, history = fit(trial.recipe, trial.data)
+    except StridedNetError as error:
+        return Outcome(trial.variant.name, trial.seed, error=str(error))
+    started = time.perf_counter()
+    executor.predict(trial.data.batches("val"))
+    predicting = time.perf_counter() - started
+    network = describe(executor.model)
+    val_images = len(trial.data.split.val)
+    return Outcome(
+        trial.variant.name,
+        trial.seed,
+        accuracy=history[-1].val_accuracy,
+        loss=history[-1].val_loss,
+        seconds=round(sum(row.seconds for row in history), 4),
+        predict_ms=round(1000 * predicting / val_images, 4),
+        parameters=network.parameters,
+        multiply_adds=network.multiply_adds,
+        train_images=len(trial.data.split.train),
+        val_images=val_images,
+        curve=tuple(row.val_accuracy for row in history),
+    )

@@ -1,0 +1,73 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import Command, copy_digits
+
+SETTINGS = (
+    "--set", "epochs=2", "--set", "image_size=20", "--set", "batch_size=16", "--set", "model.filters=[8, 16]",
+    "--set", "model.dense_units=32", "--set", "precision=float32",
+)  # fmt: skip
+SWEEP = ("--vary", "model.stem_kernel=3,5,7", "--seeds", "3", *SETTINGS)
+
+
+@pytest.fixture
+def pictures(digits: Path, tmp_path: Path) -> Path:
+    return copy_digits(digits, tmp_path / "pictures", "01", 60)
+
+
+def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
+    command: Command, pictures: Path, tmp_path: Path
+) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    program = Path(sys.executable).with_name("stridednet")
+    process = subprocess.Popen([program, "sweep", pictures, *SWEEP, "--out", killed], stdout=subprocess.DEVNULL)
+    for _ in range(1200):
+        if len(list((killed / "trials").glob("*.json"))) >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = len(list((killed / "trials").glob("*.json")))
+    assert 2 <= finished < 9
+
+    went_on = command("sweep", pictures, *SWEEP, "--out", killed)
+    assert (went_on.returncode, went_on.stderr) == (0, "")
+    assert went_on.stdout.count("finished before") == finished
+    uninterrupted = command("sweep", pictures, *SWEEP, "--out", whole, "--json")
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
+
+    def accuracies(folder: Path) -> list[tuple[str, float, float, float]]:
+        rows = json.loads((folder / "comparison.json").read_text())["comparisons"]
+        return [(row["variant"], row["accuracy"], row["low"], row["high"]) for row in rows]
+
+    assert accuracies(killed) == accuracies(whole)
+    assert json.loads(uninterrupted.stdout)["comparisons"][1]["pairs"] == 3
+    # The screen: the table, a sentence for each value, where the files are.
+    assert "model.stem_kernel: 3 instead of 7 changes accuracy by" in went_on.stdout
+    assert went_on.stdout.endswith(f"sweep: {killed}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "a sweep needs an axis: --vary KEY=V1,V2,..."),
+        (["--vary", "model.stem_kernl=3"], "unknown setting 'model.stem_kernl'; did you mean model.stem_kernel"),
+        (["--vary", "model.stem_kernel"], "--vary wants KEY=V1,V2,..., such as model.stem_kernel=3,5,7."),
+        (["--vary", "seed=1,2"], "seed cannot be an axis"),
+        (["--vary", "epochs=1,2", "--seeds", "0"], "--seeds is at least 1. Received: 0"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    command: Command, pictures: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = command("sweep", pictures, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,179 @@
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import copy_digits
+from stridednet.errors import InputError, RecipeError
+from stridednet.sweep.experiment import SweepObserver, SweepResult, sweep
+from stridednet.sweep.trial import Outcome, Trial, run_trial
+
+SMALL = {
+    "epochs": 2,
+    "image_size": 20,
+    "batch_size": 16,
+    "precision": "float32",
+    "model.filters": [8, 16],
+    "model.dense_units": 32,
+    "augmentation.horizontal_flip": False,
+}
+VARY = ["model.stem_kernel=3,7", "model.downsample=strides,max_pool"]
+
+
+class Recorder(SweepObserver):
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[Outcome, bool]] = []
+
+    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
+        self.outcomes.append((outcome, again))
+
+
+class Keeping:
+    """Runs the trials in this process, and keeps them."""
+
+    def __init__(self) -> None:
+        self.trials: list[Trial] = []
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
+        for trial in trials:
+            self.trials.append(trial)
+            yield trial, run_trial(trial)
+
+
+@pytest.fixture(scope="module")
+def pictures(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_digits(digits, tmp_path_factory.mktemp("sweep") / "pictures", "012", 40)
+
+
+@pytest.fixture(scope="module")
+def kept() -> Keeping:
+    return Keeping()
+
+
+@pytest.fixture(scope="module")
+def finished(pictures: Path, kept: Keeping) -> SweepResult:
+    out = pictures.with_name("finished")
+    return sweep(pictures, VARY, seeds=2, settings=SMALL, out=out, executor=kept)
+
+
+def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> None:
+    names = [
+        "base",
+        "model.stem_kernel=3",
+        "model.stem_kernel=3, model.downsample=max_pool",
+        "model.downsample=max_pool",
+    ]
+    assert [(outcome.seed, outcome.variant) for outcome in finished.outcomes] == [
+        (seed, name) for seed in (0, 1) for name in names
+    ]
+    assert sorted(path.name for path in finished.folder.iterdir()) == [
+        "accuracy.png", "base.toml", "comparison.csv", "comparison.json", "costs.png", "curves.png", "report.md",
+        "trials", "trials.csv",
+    ]  # fmt: skip
+    for name in ("accuracy", "costs", "curves"):
+        with Image.open(finished.folder / f"{name}.png") as picture:
+            assert picture.size[0] > 600
+            assert np.asarray(picture.convert("L")).std() > 5
+    with (finished.folder / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["accuracy"]) for row in rows] == pytest.approx(
+        [outcome.accuracy for outcome in finished.outcomes], abs=1e-5
+    )
+    content = json.loads((finished.folder / "comparison.json").read_text())
+    assert [row["variant"] for row in content["comparisons"]] == names
+    page = (finished.folder / "report.md").read_text()
+    assert all(sentence in page for sentence in finished.sentences)
+    assert len(finished.sentences) == 3
+
+
+def test_comparisons_are_paired_by_seed(finished: SweepResult) -> None:
+    accuracy = {(outcome.variant, outcome.seed): outcome.accuracy for outcome in finished.outcomes}
+    for comparison in finished.comparisons[1:]:
+        pairs = [accuracy[comparison.variant.name, seed] - accuracy["base", seed] for seed in (0, 1)]
+        assert comparison.difference is not None
+        assert comparison.difference.mean == pytest.approx(np.mean(pairs))
+        assert comparison.difference.count == 2
+    pooled = finished.comparisons[3]
+    assert pooled.multiply_add_ratio > 1.5  # unstrided convolutions have four times the outputs
+    assert pooled.parameter_ratio == 1
+
+
+def test_a_seed_shares_its_pictures_and_first_weights(finished: SweepResult, kept: Keeping) -> None:
+    from stridednet.models.catalogue import build_model
+
+    assert len(finished.outcomes) == len(kept.trials)
+    by_seed = {seed: [trial for trial in kept.trials if trial.seed == seed] for seed in (0, 1)}
+    for trials in by_seed.values():
+        assert len({trial.data.hash for trial in trials}) == 1
+    assert by_seed[0][0].data.hash != by_seed[1][0].data.hash
+    test = {tuple(trial.data.split.test) for trial in kept.trials}
+    assert len(test) == 1
+    for trial in kept.trials:  # test stays out, and val is drawn from what was to be trained on
+        split = trial.data.split
+        assert (len(split.train), len(split.val), len(split.test)) == (67, 23, 30)  # 120 * 0.75 = 90, and 90 * 0.25
+        assert not set(split.test) & (set(split.train) | set(split.val))
+    import keras
+
+    def dense_weights(trial: Trial) -> np.ndarray:
+        keras.utils.set_random_seed(trial.recipe.seed)
+        model = build_model(trial.recipe.model, 20, 3)
+        return keras.ops.convert_to_numpy(model.get_layer("probabilities").kernel)
+
+    base, other, _, _ = by_seed[0]
+    np.testing.assert_array_equal(dense_weights(base), dense_weights(other))
+    assert abs(dense_weights(base) - dense_weights(by_seed[1][0])).max() > 0.01
+
+
+def test_finished_trials_are_not_repeated_and_new_ones_are_added(finished: SweepResult, pictures: Path) -> None:
+    observer, executor = Recorder(), Keeping()
+    again = sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, observer=observer, executor=executor)
+    assert not executor.trials
+    assert all(known for _, known in observer.outcomes)
+    assert again.outcomes == finished.outcomes
+    third = sweep(pictures, VARY[:1], seeds=3, settings=SMALL, out=finished.folder, executor=executor)
+    assert [trial.seed for trial in executor.trials] == [2, 2]
+    assert len(third.outcomes) == 6
+
+
+def test_a_trial_that_fails_is_a_row_that_says_why(pictures: Path, tmp_path: Path) -> None:
+    result = sweep(
+        pictures,
+        ["model.stem_kernel=3,21"],
+        seeds=1,
+        settings=SMALL | {"epochs": 1},
+        out=tmp_path / "out",
+    )
+    failed = [outcome for outcome in result.outcomes if outcome.error]
+    assert [outcome.variant for outcome in failed] == ["model.stem_kernel=21"]
+    assert "cannot be built" in failed[0].error
+    sentence = next(text for text in result.sentences if "21" in text)
+    assert "could not be compared: StridedNet cannot be built" in sentence
+    assert failed[0].error in (tmp_path / "out" / "report.md").read_text()
+    assert len(list((tmp_path / "out" / "trials").iterdir())) == len(result.outcomes) - 1
+
+
+def test_where_all_fail_there_is_still_a_report(pictures: Path, tmp_path: Path) -> None:
+    settings = SMALL | {"epochs": 1, "model.stem_kernel": 23}
+    result = sweep(pictures, ["model.stem_kernel=21"], seeds=1, settings=settings, out=tmp_path / "out")
+    assert all(outcome.error for outcome in result.outcomes)
+    assert "Trials that failed" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: Path) -> None:
+    for vary, error, message in (
+        (["model.stem_kernl=3"], RecipeError, "did you mean model.stem_kernel"),
+        (["model.name=stridednet,vggg"], RecipeError, "choose vgg"),
+        (["epochs=0"], RecipeError, "greater than or equal to 1"),
+        ([], InputError, "needs an axis"),
+    ):
+        with pytest.raises(error, match=message):
+            sweep(pictures, vary, out=tmp_path / "out")
+    with pytest.raises(InputError, match="--seeds is at least 1"):
+        sweep(pictures, VARY, seeds=0, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
