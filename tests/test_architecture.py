@@ -19,7 +19,7 @@ ORDER = (
     "run",
     "evaluation",
     "pipeline",
-    "sweep",
+    "sweeps",
     "cli",
 )
 
@@ -53,7 +53,16 @@ def test_every_room_is_in_the_order() -> None:
 
 
 def test_exported_names() -> None:
-    assert stridednet.__all__ == ["Augmentation", "Recipe", "StridedNet", "StridedNetError", "resume", "scan", "train"]
+    assert stridednet.__all__ == [
+        "Augmentation",
+        "Recipe",
+        "StridedNet",
+        "StridedNetError",
+        "resume",
+        "scan",
+        "sweeps",
+        "train",
+    ]
     for name in stridednet.__all__:
         assert getattr(stridednet, name).__name__ == name
 

@@ -45,6 +45,8 @@ def test_the_readmes_commands_run(line: str, workplace: Path) -> None:
     assert program in {"stridednet", "python"}, line
     if "train" in line and "--help" not in line:
         arguments += ["-e", "2" if program == "python" else "1"]
+    if "sweep" in line:
+        arguments += ["--set", "epochs=1"]
     done = subprocess.run([BIN / program, *arguments], cwd=workplace, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     if line.startswith("stridednet train") and "--help" not in line:

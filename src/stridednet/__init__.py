@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stridednet.models.strided import StridedNet
     from stridednet.pipeline import resume, train
     from stridednet.recipe import Recipe
+    from stridednet.sweeps.experiment import sweep
 
 __version__ = "0.1.0"
 
@@ -28,10 +29,11 @@ _HOME_OF_NAME = {
     "StridedNetError": "stridednet.errors",
     "resume": "stridednet.pipeline",
     "scan": "stridednet.data.scan",
+    "sweep": "stridednet.sweeps.experiment",
     "train": "stridednet.pipeline",
 }
 
-__all__ = ["Augmentation", "Recipe", "StridedNet", "StridedNetError", "resume", "scan", "train"]
+__all__ = ["Augmentation", "Recipe", "StridedNet", "StridedNetError", "resume", "scan", "sweep", "train"]
 
 
 def __getattr__(name: str) -> Any:

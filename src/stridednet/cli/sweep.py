@@ -11,8 +11,8 @@ import typer
 from stridednet.cli.screen import wide_console
 
 if TYPE_CHECKING:
-    from stridednet.sweep.comparison import Comparison
-    from stridednet.sweep.experiment import SweepObserver
+    from stridednet.sweeps.comparison import Comparison
+    from stridednet.sweeps.experiment import SweepObserver
 
 
 def sweep_command(
@@ -47,7 +47,7 @@ def sweep_command(
     """
     from stridednet.cli.train import names_of
     from stridednet.recipe import load_recipe, parse_override
-    from stridednet.sweep.axes import parse_axis, variants
+    from stridednet.sweeps.axes import parse_axis, variants
 
     settings = dict(map(parse_override, assignments or []))
     if labels is not None:
@@ -55,7 +55,7 @@ def sweep_command(
     # A typing error is told before Keras is loaded.
     variants(load_recipe(recipe)[0].replace(settings), [parse_axis(text) for text in vary or []])
 
-    from stridednet.sweep.experiment import sweep
+    from stridednet.sweeps.experiment import sweep
 
     result = sweep(
         dataset,
@@ -80,7 +80,7 @@ def sweep_command(
 def _print_table(comparisons: "Sequence[Comparison]") -> None:
     from rich.table import Table
 
-    from stridednet.sweep.report import table_rows
+    from stridednet.sweeps.report import table_rows
 
     header, *rows = table_rows(comparisons)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -93,9 +93,9 @@ def _print_table(comparisons: "Sequence[Comparison]") -> None:
 
 
 def _lines(*, quiet: bool) -> "SweepObserver":
-    from stridednet.sweep.axes import Variant
-    from stridednet.sweep.experiment import SweepObserver
-    from stridednet.sweep.trial import Outcome
+    from stridednet.sweeps.axes import Variant
+    from stridednet.sweeps.experiment import SweepObserver
+    from stridednet.sweeps.trial import Outcome
 
     class Lines(SweepObserver):
         """One line for each trial, with the time that is left."""

@@ -54,13 +54,16 @@ class TrainingData:
         return in_order(self.pictures.images, self.pictures.stored[rows], self.targets[rows])
 
 
-def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None]) -> TrainingData:
+def prepare(
+    settings: DataSettings, image_size: int, say: Callable[[str], None], measured_on: str | None = None
+) -> TrainingData:
     """Scan, decode and split a data set.
 
     Args:
         settings: Which data set, and how it is divided.
         image_size: Height and width in pixels.
         say: Takes lines about what was found, skipped and repeated.
+        measured_on: What to say about it; None for the subsets of the curve and of the report.
 
     Raises:
         DataError: The data set cannot be used, or ``settings.strict`` is set and a file has a problem.
@@ -82,7 +85,7 @@ def prepare(settings: DataSettings, image_size: int, say: Callable[[str], None])
     }[divided.origin]
     say(
         f"{origin}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}; "
-        f"curve on {divided.curve}, report on {divided.report}"
+        + (measured_on or f"curve on {divided.curve}, report on {divided.report}")
     )
     duplicates = find_duplicates(pictures, subset_of)
     for duplicate in duplicates:

@@ -1,8 +1,8 @@
 import pytest
 
-from stridednet.sweep.axes import Variant
-from stridednet.sweep.comparison import compare
-from stridednet.sweep.trial import Outcome
+from stridednet.sweeps.axes import Variant
+from stridednet.sweeps.comparison import compare
+from stridednet.sweeps.trial import Outcome
 
 BASE, OTHER = Variant(), Variant((("model.stem_kernel", 3),))
 

@@ -2,7 +2,7 @@ import pytest
 
 from stridednet.errors import InputError, RecipeError
 from stridednet.recipe import Recipe
-from stridednet.sweep.axes import Axis, Variant, parse_axis, variants
+from stridednet.sweeps.axes import Axis, Variant, parse_axis, variants
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from PIL import Image
 
 from conftest import copy_digits
 from stridednet.errors import InputError, RecipeError
-from stridednet.sweep.experiment import SweepObserver, SweepResult, sweep
-from stridednet.sweep.trial import Outcome, Trial, run_trial
+from stridednet.sweeps.experiment import SweepObserver, SweepResult, sweep
+from stridednet.sweeps.trial import Outcome, Trial, run_trial
 
 SMALL = {
     "epochs": 2,

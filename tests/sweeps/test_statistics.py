@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stridednet.sweep.statistics import half_width, paired_difference, seeds_to_see
+from stridednet.sweeps.statistics import half_width, paired_difference, seeds_to_see
 
 
 def test_without_overlap_it_is_scipys_paired_t_interval() -> None:

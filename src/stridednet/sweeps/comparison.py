@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stridednet.sweep.axes import Variant, text_of
-from stridednet.sweep.statistics import Difference, paired_difference, seeds_to_see
-from stridednet.sweep.trial import Outcome
+from stridednet.sweeps.axes import Variant, text_of
+from stridednet.sweeps.statistics import Difference, paired_difference, seeds_to_see
+from stridednet.sweeps.trial import Outcome
 
 ONE_POINT = 0.01
 

@@ -12,9 +12,9 @@ from typing import Any
 from stridednet.machine import device
 from stridednet.recipe import Recipe
 from stridednet.run import written_whole
-from stridednet.sweep.comparison import Comparison
-from stridednet.sweep.figures import draw_accuracy, draw_costs, draw_curves
-from stridednet.sweep.trial import Outcome
+from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.figures import draw_accuracy, draw_costs, draw_curves
+from stridednet.sweeps.trial import Outcome
 
 
 def write_report(

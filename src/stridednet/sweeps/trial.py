@@ -13,7 +13,7 @@ from stridednet.errors import StridedNetError
 from stridednet.models.description import describe
 from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
-from stridednet.sweep.axes import Variant
+from stridednet.sweeps.axes import Variant
 
 
 @dataclass(frozen=True)

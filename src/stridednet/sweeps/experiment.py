@@ -12,15 +12,16 @@ from stridednet.models.catalogue import check_model
 from stridednet.pipeline import settle
 from stridednet.recipe import DataSettings, Recipe
 from stridednet.run import written_whole
-from stridednet.sweep.axes import Axis, Variant, parse_axis, text_of, variants
-from stridednet.sweep.comparison import Comparison, compare
-from stridednet.sweep.report import write_report
-from stridednet.sweep.trial import Executor, OneAfterAnother, Outcome, Trial
+from stridednet.sweeps.axes import Axis, Variant, parse_axis, text_of, variants
+from stridednet.sweeps.comparison import Comparison, compare
+from stridednet.sweeps.report import write_report
+from stridednet.sweeps.trial import Executor, OneAfterAnother, Outcome, Trial
 from stridednet.training.observer import Observer
 
 SWEEPS = Path("runs/sweep")
 DEFAULT_RECIPE = "fast"
 DEFAULT_SEEDS = 5
+_MEASURED_ON = "for each seed a part of train is drawn to measure on, and test is not looked at"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ def _trials(base: Recipe, chosen: Sequence[Variant], seeds: int, say: Callable[[
             recipe = variant.recipe(base).replace({"seed": seed})
             place = (recipe.data, recipe.image_size)
             if place not in prepared:
-                prepared[place] = prepare(recipe.data, recipe.image_size, say if not prepared else _silent)
+                prepared[place] = prepare(
+                    recipe.data, recipe.image_size, say if not prepared else _silent, _MEASURED_ON
+                )
             data = prepared[place].fold(recipe.data.test_size, seed)
             yield Trial(variant, seed, recipe.sized(len(data.split.train), len(data.labels)), data)
 

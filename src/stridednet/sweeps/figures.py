@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stridednet.sweep.comparison import Comparison
-from stridednet.sweep.trial import Outcome
+from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.trial import Outcome
 
 _BASE, _OTHER, _MEASURABLE = "#555555", "#4c78a8", "#d1495b"
 
