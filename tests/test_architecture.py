@@ -60,7 +60,7 @@ def test_exported_names() -> None:
         "StridedNetError",
         "resume",
         "scan",
-        "sweeps",
+        "sweep",
         "train",
     ]
     for name in stridednet.__all__:
