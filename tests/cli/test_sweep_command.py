@@ -53,6 +53,24 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
     assert went_on.stdout.endswith(f"sweep: {killed}\n")
 
 
+def test_an_interrupted_sweep_says_how_to_go_on(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "interrupted"
+    program = Path(sys.executable).with_name("stridednet")
+    process = subprocess.Popen(
+        [program, "sweep", pictures, *SWEEP, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(1200):
+        if list((out / "trials").glob("*.json")):
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stderr == "finished trials are kept; the same command goes on from there\ninterrupted\n"
+    assert list((out / "trials").glob("*.json"))
+    assert not (out / "report.md").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
