@@ -265,8 +265,8 @@ def test_wrong_input_leaves_nothing_behind(pictures: Path, tmp_path: Path, monke
         stridednet.train("nowhere", settings=SMALL)
     with pytest.raises(DataError, match="no class '9'"):
         stridednet.train(pictures, "tutorial", settings=SMALL | {"data.labels": ["0", "9"]})
-    with pytest.raises(RecipeError, match="no model 'vgg'"):
-        stridednet.train(pictures, "tutorial", settings=SMALL | {"model.name": "vgg"})
+    with pytest.raises(RecipeError, match="no model 'vggg'"):
+        stridednet.train(pictures, "tutorial", settings=SMALL | {"model.name": "vggg"})
     with pytest.raises(stridednet.StridedNetError, match=r"groups must divide"):
         stridednet.train(pictures, "tutorial", settings=SMALL | {"model.groups": 3})
     assert not list(tmp_path.iterdir())

@@ -174,6 +174,6 @@ def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: 
     ):
         with pytest.raises(error, match=message):
             sweep(pictures, vary, out=tmp_path / "out")
-    with pytest.raises(InputError, match="--seeds is at least 1"):
+    with pytest.raises(InputError, match="at least 1 seed"):
         sweep(pictures, VARY, seeds=0, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

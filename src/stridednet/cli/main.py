@@ -52,7 +52,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:
-        status = app(arguments, standalone_mode=False)
+        status = app(arguments, prog_name="stridednet", standalone_mode=False)
     except (StridedNetError, OSError, _UsageError) as error:
         if debug:
             raise

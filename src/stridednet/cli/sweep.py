@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from stridednet.errors import InputError
+
 
 def sweep_command(
     dataset: Annotated[
@@ -46,6 +48,8 @@ def sweep_command(
     if labels is not None:
         settings["data.labels"] = names_of(labels)
     # A typing error is told before Keras is loaded.
+    if seeds < 1:
+        raise InputError(f"--seeds is at least 1. Received: {seeds}")
     variants(load_recipe(recipe)[0].replace(settings), [parse_axis(text) for text in vary or []])
 
     from stridednet.cli.sweep_screen import line_observer, print_table

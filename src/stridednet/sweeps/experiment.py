@@ -82,7 +82,7 @@ def sweep(
     """
     observer = observer or SweepObserver()
     if seeds < 1:
-        raise InputError(f"--seeds is at least 1. Received: {seeds}")
+        raise InputError(f"a sweep has at least 1 seed. Received: {seeds}")
     axes = [parse_axis(text) for text in vary]
     talking = _Messages(observer.on_message)
     base = settle(dataset, recipe, settings, talking)
