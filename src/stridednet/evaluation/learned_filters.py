@@ -1,15 +1,15 @@
 """The first convolution of a trained model, on a picture."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stridednet.conv2d.arithmetic import Conv2DLayer, chain
+from stridednet.conv2d.arithmetic import chain
 from stridednet.conv2d.convolve import Array
 from stridednet.errors import RunError
 from stridednet.evaluation.layer_example import Filter, LayerExample, drawable, load_picture, origin_of, title_of
+from stridednet.models.description import arguments_of
 
 MAX_FILTERS = 16  # more are too small to see
 
@@ -33,7 +33,7 @@ def learned_example(run: Path, image: Path | None) -> LayerExample:
         raise RunError(f"the model of {run} has no Conv2D layer to draw")
     if None in (*model.inputs[0].shape[1:], *layer.input.shape[1:]):
         raise RunError(f"the model of {run} takes pictures of any size; --show needs one of a fixed size")
-    facts = chain(tuple(layer.input.shape[1:]), [_arguments(layer)])[0]
+    facts = chain(tuple(layer.input.shape[1:]), [arguments_of(layer)])[0]
     picture = load_picture(image, tuple(model.inputs[0].shape[1:]))
     before = keras.Model(model.inputs[0], layer.input)
     values = keras.ops.convert_to_numpy(before(picture[None].astype(np.float32), training=False))[0]
@@ -61,20 +61,6 @@ def _load(run: Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{file} cannot be read: {reason[:200]}") from error
-
-
-def _arguments(layer: Any) -> Conv2DLayer:
-    initializer = type(layer.kernel_initializer).__name__
-    return Conv2DLayer(
-        layer.filters,
-        tuple(layer.kernel_size),
-        tuple(layer.strides),
-        layer.padding,
-        tuple(layer.dilation_rate),
-        layer.groups,
-        layer.use_bias,
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", initializer).lower(),
-    )
 
 
 def _filters(layer: Any, channels: int) -> list[Filter]:

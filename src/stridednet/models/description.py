@@ -79,7 +79,7 @@ def _record(
     conv = None
     multiply_adds = 0
     if type(layer) is keras.layers.Conv2D:
-        conv = work_out(_arguments(layer), _shape(before), field, jump)
+        conv = work_out(arguments_of(layer), _shape(before), field, jump)
         field, jump, multiply_adds = conv.receptive_field, conv.jump, conv.multiply_adds
     elif isinstance(layer, _POOLING) or hasattr(layer, "depth_multiplier"):
         kernel = layer.pool_size if isinstance(layer, _POOLING) else layer.kernel_size
@@ -106,7 +106,8 @@ def _largest(pairs: list[Any]) -> Pair:
     return max((pair[0] for pair in pairs), default=1), max((pair[1] for pair in pairs), default=1)
 
 
-def _arguments(layer: Any) -> Conv2DLayer:
+def arguments_of(layer: Any) -> Conv2DLayer:
+    """Return what the arithmetic needs of a Keras `Conv2D`; an initializer without a name counts as Keras' default."""
     return Conv2DLayer(
         layer.filters,
         layer.kernel_size,
