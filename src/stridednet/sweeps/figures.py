@@ -54,8 +54,14 @@ def draw_costs(comparisons: Sequence[Comparison], path: Path) -> None:
         for place, comparison in enumerate(trained):
             on_front = place in front
             axes.plot(cost[place], accuracy[place], "o", color=_MEASURABLE if on_front else _OTHER)
+            left = cost[place] > (min(cost) + max(cost)) / 2  # so that no name runs out of the panel
             axes.annotate(
-                comparison.variant.name, (cost[place], accuracy[place]), (5, 5), textcoords="offset points", fontsize=8
+                comparison.variant.name,
+                (cost[place], accuracy[place]),
+                (-5 if left else 5, 5),
+                textcoords="offset points",
+                fontsize=8,
+                ha="right" if left else "left",
             )
         axes.set_xlabel(label)
         axes.set_ylabel("val accuracy (mean)")
