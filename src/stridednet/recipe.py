@@ -134,6 +134,7 @@ class ModelSettings(_Settings):
     dense_units: PositiveInt = 512
     dense_dropout: Rate = 0.5
     pixel_range: Literal["0 to 1", "-2 to 2"] = "0 to 1"  # what 0 to 255 becomes inside the model
+    batch_norm: bool = True
     norm_momentum: Rate = 0.99  # of batch normalisation's moving statistics; Keras' default
 
 

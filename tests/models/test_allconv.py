@@ -4,7 +4,7 @@ from keras import layers
 from stridednet.models.allconv import allconv_block, allconv_head, build_allconv
 from stridednet.models.convolution import Style
 
-AS_PUBLISHED = Style(norm_momentum=None)
+AS_PUBLISHED = Style(batch_norm=False)
 
 
 def test_two_blocks_and_the_head_are_all_cnn_c() -> None:

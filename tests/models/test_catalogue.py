@@ -86,6 +86,15 @@ def test_settings_reach_the_layers(name: str) -> None:
     assert found[layers.Conv2D][0].filters == 6
 
 
+@pytest.mark.parametrize("name", [*NEW, "stridednet"])
+def test_without_batch_normalisation_only_its_parameters_are_gone(name: str) -> None:
+    model, bare = (build_model(_recipe(name, batch_norm=norm).model, 32, 3) for norm in (True, False))
+    norms = [layer for layer in model.layers if type(layer) is layers.BatchNormalization]
+    assert norms
+    assert not any(type(layer) is layers.BatchNormalization for layer in bare.layers)
+    assert model.count_params() - bare.count_params() == 4 * sum(layer.output.shape[-1] for layer in norms)
+
+
 def test_the_pooled_twin_is_stridednet_with_max_pooling() -> None:
     twin = build_model(_recipe("stridednet_pooled").model, 96, 4)
     asked = build_model(_recipe("stridednet", downsample="max_pool").model, 96, 4)

@@ -5,7 +5,7 @@ from keras import layers
 from stridednet.models.convolution import Style
 from stridednet.models.fire import build_fire, fire_module
 
-AS_PUBLISHED = Style(norm_momentum=None)
+AS_PUBLISHED = Style(batch_norm=False)
 
 
 # Table 1 of arXiv:1602.07360, "# parameters before pruning"; weights and biases.

@@ -5,7 +5,7 @@ from keras import layers
 from stridednet.models.convolution import Style
 from stridednet.models.inception import build_inception, inception_module
 
-AS_PUBLISHED = Style(norm_momentum=None)
+AS_PUBLISHED = Style(batch_norm=False)
 
 
 def _parameters(channels: int, ones: int, r3: int, threes: int, r5: int, fives: int, pooled: int) -> int:

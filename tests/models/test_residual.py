@@ -6,7 +6,7 @@ from keras import layers
 from stridednet.models.convolution import Style
 from stridednet.models.residual import bottleneck, build_residual
 
-AS_PUBLISHED = Style(norm_momentum=None)
+AS_PUBLISHED = Style(batch_norm=False)
 
 
 def test_a_bottleneck_has_the_weights_of_resnet_50s() -> None:

@@ -5,7 +5,7 @@ from keras import layers
 from stridednet.models.convolution import Style
 from stridednet.models.vgg import build_vgg, vgg_block
 
-AS_PUBLISHED = Style(norm_momentum=None)
+AS_PUBLISHED = Style(batch_norm=False)
 
 
 def test_five_blocks_are_the_convolutions_of_vgg16() -> None:

@@ -15,15 +15,17 @@ class Style:
         activation: As Keras takes it.
         kernel_initializer: As Keras takes it; each layer draws its own numbers.
         kernel_regularizer: As Keras takes it.
-        norm_momentum: Of batch normalisation's moving statistics. Keras' 0.99 takes hundreds of steps to forget where
-            they started, longer than a training here may last; 0.9 takes dozens. None leaves batch normalisation out,
-            as in the papers that are older than it; then the parameters of a module are those published.
+        batch_norm: Whether there is batch normalisation. The papers that are older than it have none; without it, the
+            parameters of a module are those published.
+        norm_momentum: Of its moving statistics. Keras' 0.99 takes hundreds of steps to forget where they started,
+            longer than a training here may last; 0.9 takes dozens.
     """
 
     activation: Any = "relu"
     kernel_initializer: Any = "he_normal"
     kernel_regularizer: Any = None
-    norm_momentum: float | None = 0.9
+    batch_norm: bool = True
+    norm_momentum: float = 0.9
 
 
 PLAIN = Style()
@@ -63,7 +65,7 @@ def activated(x: Any, style: Style = PLAIN, name: str | None = None) -> Any:
 
 def normalized(x: Any, style: Style = PLAIN, name: str | None = None) -> Any:
     """Normalise each channel over the batch, if the style has batch normalisation; the shape stays."""
-    if style.norm_momentum is None:
+    if not style.batch_norm:
         return x
     norm = layers.BatchNormalization(axis=channel_axis(), momentum=style.norm_momentum, name=part(name, "norm"))
     return norm(x)

@@ -42,6 +42,7 @@ class StridedNet:
         dense_units: int = 512,
         dense_dropout: float = 0.5,
         rescaling: tuple[float, float] | None = None,
+        batch_norm: bool = True,
         norm_momentum: float = 0.99,
     ) -> keras.Model:
         """Build the model, not compiled, in the data format of the Keras configuration.
@@ -79,7 +80,8 @@ class StridedNet:
             dense_dropout: Rate behind that dense layer.
             rescaling: Put ``Rescaling(scale, offset)`` in front: the model then takes pixels in
                 0 to 255. ``(1 / 255, 0)`` makes that 0 to 1.
-            norm_momentum: Of batch normalisation's moving statistics.
+            batch_norm: Whether batch normalisation stands behind each activation.
+            norm_momentum: Of its moving statistics.
 
         Input shape:
             ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` if channels come first.
@@ -115,6 +117,8 @@ class StridedNet:
 
         def activated(x: Any, name: str) -> Any:
             x = layers.Activation(activation, name=f"{name}_activation")(x)
+            if not batch_norm:
+                return x
             return layers.BatchNormalization(axis=channel_axis(), momentum=norm_momentum, name=f"{name}_norm")(x)
 
         try:
