@@ -2,15 +2,30 @@
 
 import os
 import platform
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+_taken: list[int] = []  # where the operating system cannot hold a process to some of the cores, it does so itself
+
+
+def cores_of_this_process() -> list[int]:
+    """Return the numbers of the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; honours taskset and container CPU sets
+        return sorted(os.sched_getaffinity(0))
+    return _taken or list(range(os.cpu_count() or 1))
+
 
 def usable_cores() -> int:
-    """Return the number of cores that the operating system lets this process run on."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; honours taskset and container CPU sets
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may run on."""
+    return len(cores_of_this_process())
+
+
+def take_cores(numbers: Iterable[int]) -> None:
+    """Keep to some of the cores from now on."""
+    _taken[:] = numbers
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, _taken)
 
 
 def device() -> dict[str, str | int]:

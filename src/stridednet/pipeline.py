@@ -115,6 +115,7 @@ def fit(recipe: Recipe, data: TrainingData, observer: Observer | None = None) ->
         ModelError: The model cannot be built.
         TrainingError: The loss became infinite or no number.
     """
+    _prepare_backend()
     recipe = recipe.sized(len(data.split.train), len(data.labels))
     executor = _prepare_executor(recipe, data)
     validation = partial(data.batches, data.split.curve)

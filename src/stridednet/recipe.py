@@ -190,7 +190,7 @@ class Recipe(_Settings):
 
     def value_of(self, key: str) -> Any:
         """Return the value of a setting by its dotted key."""
-        return _flat(self.model_dump())[key]
+        return flat(self.model_dump())[key]
 
     def sized(self, images: int, classes: int) -> Self:
         """Return a copy in which batch size, epochs and learning rate fit the training images; ``auto`` is gone.
@@ -228,7 +228,7 @@ class Recipe(_Settings):
         Raises:
             RecipeError: A key is unknown (the message names the nearest ones) or a value is not allowed.
         """
-        for key in _flat(nested):
+        for key in flat(nested):
             if key not in SETTINGS:
                 raise RecipeError(where + _unknown(key))
         try:
@@ -242,14 +242,15 @@ class Recipe(_Settings):
             raise RecipeError(f"{where}setting '{key}': {reason}. Received: {first['input']!r}") from None
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return tables of settings as one table, by dotted keys."""
+    found: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value
-    return flat
+            found[prefix + key] = value
+    return found
 
 
 def _setting(place: Sequence[int | str]) -> str:
@@ -264,7 +265,7 @@ def _reason(message: str) -> str:
     return text[0].lower() + text[1:]
 
 
-SETTINGS: tuple[str, ...] = tuple(_flat(Recipe().model_dump()))
+SETTINGS: tuple[str, ...] = tuple(flat(Recipe().model_dump()))
 
 
 def _put(nested: dict[str, Any], key: str, value: Any) -> None:
@@ -317,7 +318,7 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is no TOML file: {error}") from None
     nested.setdefault("name", re.sub(r"[^\w.-]", "-", path.stem))
-    return Recipe.from_settings(nested, where=f"{path}: "), frozenset(_flat(nested))
+    return Recipe.from_settings(nested, where=f"{path}: "), frozenset(flat(nested))
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -23,6 +23,9 @@ def sweep_command(
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="No grid: vary each setting around the base.")
     ] = False,
+    jobs: Annotated[
+        int, typer.Option(help="Trials at once, each on its share of the cores; one takes about 0.7 GB.")
+    ] = 1,
     recipe: Annotated[str, typer.Option(help="The base: a recipe by name, or a TOML file.")] = "fast",
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the base.")
@@ -60,6 +63,7 @@ def sweep_command(
             dataset,
             vary or [],
             seeds=seeds,
+            jobs=jobs,
             recipe=recipe,
             settings=settings,
             one_at_a_time=one_at_a_time,

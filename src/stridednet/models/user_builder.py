@@ -53,6 +53,21 @@ def user_builder(name: str) -> Builder:
     return builder  # type: ignore[no-any-return]  # what a user's function returns is checked when it is called
 
 
+def source_of(name: str) -> str:
+    """Return the text of the file that a model's name leads to; nothing for a model that has no file.
+
+    Raises:
+        ModelError: The file cannot be read.
+    """
+    if not is_user_builder(name):
+        return ""
+    file = Path(name.rpartition(":")[0]).expanduser()
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read: {error.strerror}") from None
+
+
 def build_user_model(name: str, image_size: int, classes: int) -> keras.Model:
     """Call the user's function as ``function(width, height, depth, classes)`` and look at what it returns.
 

@@ -1,7 +1,7 @@
 """Axes: settings of a recipe and the values that they take; a grid of them, or one at a time around the base."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,20 @@ def parse_axis(text: str) -> Axis:
     if len(set(map(repr, values))) < len(values):
         raise InputError(f"--vary names a value twice. Received: {text!r}")
     return Axis(key.strip(), values)
+
+
+def parse_axes(vary: Sequence[str] | Mapping[str, Sequence[Any]]) -> tuple[Axis, ...]:
+    """Read axes as the command line has them, ``["model.stem_kernel=3,5"]``, or as ``{"model.stem_kernel": [3, 5]}``.
+
+    Raises:
+        InputError: One of them is written otherwise, has no value, or has one twice.
+    """
+    if not isinstance(vary, Mapping):
+        return tuple(map(parse_axis, vary))
+    for key, values in vary.items():
+        if not values or len(set(map(repr, values))) < len(values):
+            raise InputError(f"{key} needs one value or more, each once. Received: {list(values)}")
+    return tuple(Axis(key, tuple(values)) for key, values in vary.items())
 
 
 def variants(base: Recipe, axes: Sequence[Axis], *, one_at_a_time: bool = False) -> tuple[Variant, ...]:

@@ -101,13 +101,14 @@ def _compared(
         if difference.count > 1:
             needed = seeds_to_see(ONE_POINT, difference.deviation, overlap=overlap, comparisons=comparisons)
     one = next(iter(own.values()), None)
+    timed = [seed for seed in seeds if own[seed].cores == base[seed].cores]
     return Comparison(
         variant,
         accuracy=statistics.fmean(outcome.accuracy for outcome in own.values()) if own else 0.0,
         difference=difference,
         seconds=statistics.median(outcome.seconds for outcome in own.values()) if own else 0.0,
-        time_ratio=_ratio([(own[seed].seconds, base[seed].seconds) for seed in seeds]),
-        predict_ratio=_ratio([(own[seed].predict_ms, base[seed].predict_ms) for seed in seeds]),
+        time_ratio=_ratio([(own[seed].seconds, base[seed].seconds) for seed in timed]),
+        predict_ratio=_ratio([(own[seed].predict_ms, base[seed].predict_ms) for seed in timed]),
         parameters=one.parameters if one else 0,
         parameter_ratio=_ratio([(own[seed].parameters, base[seed].parameters) for seed in seeds]),
         multiply_adds=one.multiply_adds if one else 0,

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stridednet.data.prepare import TrainingData, prepare
 from stridednet.errors import InputError
 from stridednet.models.catalogue import check_model
 from stridednet.pipeline import settle
-from stridednet.recipe import DataSettings, Recipe
+from stridednet.recipe import Recipe
 from stridednet.run import written_whole
-from stridednet.sweeps.axes import Axis, Variant, parse_axis, text_of, variants
+from stridednet.sweeps.axes import Axis, Variant, parse_axes, text_of, variants
 from stridednet.sweeps.comparison import Comparison, compare
+from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.report import write_report
+from stridednet.sweeps.side_by_side import SideBySide
 from stridednet.sweeps.trial import Executor, OneAfterAnother, Outcome, Trial
 from stridednet.training.observer import Observer
 
 SWEEPS = Path("runs/sweep")
 DEFAULT_RECIPE = "fast"
 DEFAULT_SEEDS = 5
-_MEASURED_ON = "for each seed a part of train is drawn to measure on, and test is not looked at"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SweepObserver:
 
 def sweep(
     dataset: str | os.PathLike[str] | None,
-    vary: Sequence[str],
+    vary: Sequence[str] | Mapping[str, Sequence[Any]],
     *,
     seeds: int = DEFAULT_SEEDS,
     recipe: str | os.PathLike[str] = DEFAULT_RECIPE,
@@ -57,6 +57,7 @@ def sweep(
     one_at_a_time: bool = False,
     out: str | os.PathLike[str] | None = None,
     observer: SweepObserver | None = None,
+    jobs: int = 1,
     executor: Executor | None = None,
 ) -> SweepResult:
     """Measure what settings do, on one's own pictures.
@@ -67,14 +68,15 @@ def sweep(
 
     Args:
         dataset: A folder of class folders, an archive of one, or a name; None for the recipe's.
-        vary: Axes, each as ``KEY=V1,V2,...``.
+        vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
         seeds: How often everything is repeated.
         recipe: The base: a recipe's name, or a TOML file.
         settings: Settings by dotted key that change the base.
         one_at_a_time: Vary each axis around the base, without combinations.
         out: The folder; None for one below ``runs/sweep``. Trials that are finished in it are not repeated.
         observer: Told what happens.
-        executor: Runs the trials; None for one after another in this process.
+        jobs: How many trials run at once, each in a process with its share of the cores.
+        executor: Runs the trials; None for what ``jobs`` says.
 
     Raises:
         InputError: An axis, a setting or the data set is wrong; nothing was trained.
@@ -83,7 +85,8 @@ def sweep(
     observer = observer or SweepObserver()
     if seeds < 1:
         raise InputError(f"a sweep has at least 1 seed. Received: {seeds}")
-    axes = [parse_axis(text) for text in vary]
+    axes = parse_axes(vary)
+    executor = executor or (OneAfterAnother() if jobs == 1 else SideBySide(jobs))
     talking = _Messages(observer.on_message)
     base = settle(dataset, recipe, settings, talking)
     chosen = variants(base, axes, one_at_a_time=one_at_a_time)
@@ -93,7 +96,7 @@ def sweep(
     trials = list(_trials(base, chosen, seeds, observer.on_message))
     observer.on_start(chosen, len(trials))
     outcomes: dict[str, Outcome] = {}
-    for trial, outcome, again in _outcomes(trials, folder, executor or OneAfterAnother()):
+    for trial, outcome, again in _outcomes(trials, folder, executor):
         outcomes[trial.key] = outcome
         observer.on_outcome(outcome, again=again)
     ordered = tuple(outcomes[trial.key] for trial in trials)
@@ -105,16 +108,11 @@ def sweep(
 
 
 def _trials(base: Recipe, chosen: Sequence[Variant], seeds: int, say: Callable[[str], None]) -> Iterator[Trial]:
-    prepared: dict[tuple[DataSettings, int], TrainingData] = {}
+    folds = Folds(say)
     for seed in range(seeds):
         for variant in chosen:
             recipe = variant.recipe(base).replace({"seed": seed})
-            place = (recipe.data, recipe.image_size)
-            if place not in prepared:
-                prepared[place] = prepare(
-                    recipe.data, recipe.image_size, say if not prepared else _silent, _MEASURED_ON
-                )
-            data = prepared[place].fold(recipe.data.test_size, seed)
+            data = folds.of(recipe)
             yield Trial(variant, seed, recipe.sized(len(data.split.train), len(data.labels)), data)
 
 
@@ -140,10 +138,6 @@ class _Messages(Observer):
 
     def on_message(self, text: str) -> None:
         self._say(text)
-
-
-def _silent(_: str) -> None:
-    pass
 
 
 def _name(base: Recipe, axes: Sequence[Axis]) -> str:

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 from stridednet.data.prepare import TrainingData
 from stridednet.errors import StridedNetError
+from stridednet.machine import usable_cores
 from stridednet.models.description import describe
+from stridednet.models.user_builder import source_of
 from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
@@ -27,8 +29,9 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """What the outcome depends on, in short: the recipe and the data with its subsets."""
-        return hashlib.sha256(f"{self.recipe.to_toml()}\n{self.data.hash}".encode()).hexdigest()[:16]
+        """What the outcome depends on, in short: the recipe, the user's own model, the data with its subsets."""
+        parts = (self.recipe.to_toml(), source_of(self.recipe.model.name), self.data.hash)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,13 @@ class Outcome:
     multiply_adds: int = 0
     train_images: int = 0
     val_images: int = 0
+    cores: int = 0  # that it was trained on, since times on one and on two cannot be compared
     curve: tuple[float, ...] = ()  # val accuracy after each epoch
     error: str = ""
 
     def to_json(self) -> str:
         """Write it down."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
+        return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Outcome":
@@ -98,5 +102,6 @@ def run_trial(trial: Trial) -> Outcome:
         multiply_adds=network.multiply_adds,
         train_images=len(trial.data.split.train),
         val_images=val_images,
+        cores=usable_cores(),
         curve=tuple(row.val_accuracy for row in history),
     )
