@@ -91,11 +91,7 @@ class Run:
 
     def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table of texts."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        self.write_text(name, text.getvalue())
+        self.write_text(name, csv_text(header, rows))
 
     def save_epoch(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint, and the history for people to read. A kill at any moment leaves the one before intact.
@@ -143,6 +139,15 @@ def check_free(out: Path) -> None:
         raise RunError(f"--out {out} is a file; name a folder")
     if out.is_dir() and any(out.iterdir()):
         raise RunError(f"--out {out} is not empty; name a new folder, or go on with --resume {out}")
+
+
+def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table as CSV; lines end with a line feed on every system."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import PROJECT, Command
+from stridednet.conv2d.measured import read_measured
 from stridednet.conv2d.parameters import PARAMETERS
 
 NAMES = [parameter.name for parameter in PARAMETERS]
@@ -47,7 +48,9 @@ def test_a_page_has_every_word_and_fits(command: Command, width: int) -> None:
         for line in (*parameter.measure, *(address for _, address in parameter.sources)):
             assert line in done.stdout, line
         wrapped = [
-            line for line in done.stdout.splitlines() if "https://" not in line and "stridednet train" not in line
+            line
+            for line in done.stdout.splitlines()
+            if not any(whole in line for whole in ("https://", "stridednet train", "stridednet sweep"))
         ]
         assert _widest("\n".join(wrapped[2:])) <= min(width, 88)
         assert "\x1b" not in done.stdout
@@ -65,6 +68,7 @@ def test_the_headings_of_a_page(command: Command) -> None:
         "What it costs",
         "Traps",
         "Measure it",
+        "Measured",
         "Read on",
     ]
 
@@ -102,6 +106,7 @@ def test_a_terminal_gets_colours() -> None:
     [
         (["stride"], "error: Conv2D has no parameter 'stride'; did you mean strides?\n"),
         (["--json", "--markdown"], "error: --json and --markdown: give one\n"),
+        (["strides", "--claims"], "error: --claims is about all parameters, and goes with --markdown only\n"),
     ],
 )
 def test_wrong_input_is_one_line_and_status_2(command: Command, arguments: list[str], message: str) -> None:
@@ -150,3 +155,27 @@ def test_nothing_heavy_is_imported() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "HEAVY []" in done.stdout
     assert "default: required" in done.stdout
+
+
+def test_a_page_shows_what_was_measured(command: Command) -> None:
+    claim = next(claim for claim in read_measured() if claim.name == "strides")
+    page = " ".join(command("guide", "strides").stdout.split())
+    for row in claim.measurements:
+        numbers = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f}; {row.seeds} seeds)"
+        assert f"{row.data}: {numbers} points, time x {row.time_ratio:.2f}" in page
+    assert claim.command in page
+
+
+def test_the_claims_fit_a_terminal(command: Command) -> None:
+    text = command("guide", "--claims", env=os.environ | {"COLUMNS": "80"}).stdout
+    lines = [line for line in text.splitlines() if not line.startswith("  stridednet sweep")]
+    assert _widest("\n".join(lines)) <= 80
+    for claim in read_measured():
+        assert claim.claim in " ".join(text.split())
+
+
+def test_the_docs_page_of_the_claims_ends_with_the_output(command: Command) -> None:
+    output = command("guide", "--claims", "--markdown").stdout
+    introduction, marker, rest = (PROJECT / "docs" / "claims.md").read_text().partition("<!-- generated -->\n")
+    assert (marker, rest) == ("<!-- generated -->\n", output), "see the first lines of examples/claims/measure.py"
+    assert introduction.startswith("# ")

@@ -1,13 +1,18 @@
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from conftest import Command, copy_digits
+from stridednet.machine import usable_cores
 
 SETTINGS = (
     "--set", "epochs=2", "--set", "image_size=20", "--set", "batch_size=16", "--set", "model.filters=[8, 16]",
@@ -53,22 +58,40 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
     assert went_on.stdout.endswith(f"sweep: {killed}\n")
 
 
-def test_an_interrupted_sweep_says_how_to_go_on(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+def test_on_a_terminal_a_table_grows_and_ctrl_c_says_how_to_go_on(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "interrupted"
     program = Path(sys.executable).with_name("stridednet")
+    control, terminal = pty.openpty()
     process = subprocess.Popen(
-        [program, "sweep", pictures, *SWEEP, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [program, "sweep", pictures, *SWEEP, "--jobs", "2", "--out", out],
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
+        start_new_session=True,  # a group of its own, to which Ctrl-C goes
     )
-    for _ in range(1200):
-        if list((out / "trials").glob("*.json")):
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.close(terminal)
+    screen = b""
+    while re.search(rb"[1-9] of 9 trials, \d:\d\d left", screen) is None:
+        screen += os.read(control, 65536)
+    os.killpg(process.pid, signal.SIGINT)
+    with suppress(OSError):  # Linux: the other end is closed
+        while part := os.read(control, 65536):
+            screen += part
+    os.close(control)
     _, stderr = process.communicate()
     assert process.returncode == 130
-    assert stderr == "finished trials are kept; the same command goes on from there\ninterrupted\n"
+    assert stderr == b"finished trials are kept; the same command goes on from there\ninterrupted\n"
     assert list((out / "trials").glob("*.json"))
     assert not (out / "report.md").exists()
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.decode()).splitlines()
+    header = next(line.split() for line in lines if line.startswith("variant"))
+    assert header == ["variant", "seeds", "val", "accuracy", "difference", "in", "points", "time"]  # 80 columns
+    rows = [line.split() for line in lines if line.startswith("model.stem_kernel=3")]
+    assert ["model.stem_kernel=3", "0"] in rows
+    assert any(row[:2] in (["base", "1"], ["model.stem_kernel=3", "1"]) for row in map(str.split, lines))
+    with pytest.raises(ProcessLookupError):  # no worker is left
+        os.killpg(process.pid, 0)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +101,9 @@ def test_an_interrupted_sweep_says_how_to_go_on(pictures: Path, tmp_path: Path) 
         (["--vary", "model.stem_kernl=3"], "unknown setting 'model.stem_kernl'; did you mean model.stem_kernel"),
         (["--vary", "model.stem_kernel"], "--vary wants KEY=V1,V2,..., such as model.stem_kernel=3,5,7."),
         (["--vary", "seed=1,2"], "seed cannot be an axis"),
+        (["--vary", "epochs=1,2", "--plan", "plan.toml"], "--plan says what is varied; leave --vary away"),
+        (["--plan", "plan.toml"], "the sweep file plan.toml cannot be read"),
+        (["--vary", "epochs=1,2", "--jobs", "1000"], "jobs is 1 to"),
         (["--vary", "epochs=1,2", "--seeds", "0"], "--seeds is at least 1. Received: 0"),
     ],
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from stridednet.errors import RunError
+from stridednet.errors import ModelError, RunError
 from stridednet.evaluation.learned_filters import learned_example
 from stridednet.models.catalogue import MODELS, build_model
 from stridednet.recipe import ModelSettings
@@ -66,7 +66,7 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"no finished run in .*: it has no model.keras"):
         learned_example(tmp_path, None)
     (tmp_path / "model.keras").write_text("no model")
-    with pytest.raises(RunError, match=r"model.keras cannot be read"):
+    with pytest.raises(ModelError, match=r"model.keras is no model that Keras can load"):
         learned_example(tmp_path, None)
     _save(tmp_path, layers.Flatten(), layers.Dense(2))
     with pytest.raises(RunError, match="has no Conv2D layer to draw"):

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from stridednet.cli import claims_page
 from stridednet.conv2d.parameters import GROUPS, PARAMETERS, REQUIRED, Group, Parameter
 
 _NAME_WIDTH = max(len(parameter.name) for parameter in PARAMETERS)
@@ -76,10 +77,20 @@ def page(parameter: Parameter, width: int) -> Iterator[Text]:
         yield from _heading("Measure it")
         yield from (Text(f"  {line}", style="cyan") for line in parameter.measure)
         yield from _wrapped(_COMPARE, width, "  ")
+    if claims_page.is_measured(parameter.name):
+        yield from _heading("Measured")
+        yield from claims_page.lines(parameter.name, width, _wrapped)
     yield from _heading("Read on")
     for source, address in parameter.sources:
         yield from _wrapped(source, width, "  ")
         yield Text(f"    {address}", style="dim")
+
+
+def claims(width: int) -> Iterator[Text]:
+    """Yield the lines of all claims that were measured."""
+    yield Text("What the tutorial says, measured on CALTECH-101", style="bold")
+    yield Text()
+    yield from claims_page.lines(None, width, _wrapped)
 
 
 def _heading(text: str) -> Iterator[Text]:
@@ -140,5 +151,7 @@ def _markdown_section(parameter: Parameter) -> Iterator[str]:
             yield from (f"- {item}" for item in content)
     if parameter.measure:
         yield from ("", f"**Measure it.** {_COMPARE}", "", "```sh", *parameter.measure, "```")
+    if claims := claims_page.links(parameter.name):
+        yield from ("", f"**Measured.** {claims}")
     yield from ("", "**Read on.**", "")
     yield from (f"- [{source}]({address})" for source, address in parameter.sources)

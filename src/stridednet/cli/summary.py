@@ -82,15 +82,10 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
 def _saved_network(file: Path) -> "Network":
     if not file.is_file():
         raise InputError(f"no model {file}: give a run, a .keras file, or a model by name")
-    import keras
-
     from stridednet.models.description import describe
+    from stridednet.models.keras_file import load_keras_file
 
-    try:
-        model = keras.saving.load_model(file, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise InputError(f"{file} is no model that Keras can load: {' '.join(str(error).split())[:200]}") from None
-    return describe(model)
+    return describe(load_keras_file(file))
 
 
 def _numbers(network: "Network", findings: Sequence["Finding"]) -> dict[str, Any]:

@@ -1,63 +1,130 @@
-"""A sweep on the screen: a line for each trial, then the table."""
+"""A sweep on the screen: a table that grows where there is a terminal, a line for each trial elsewhere."""
 
 import time
 from collections.abc import Sequence
 
 import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.table import Table
 
 from stridednet.cli.screen import wide_console
 from stridednet.sweeps.axes import Variant
-from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.comparison import Comparison, compare
 from stridednet.sweeps.experiment import SweepObserver
 from stridednet.sweeps.report import table_rows
 from stridednet.sweeps.trial import Outcome
 
+_WIDE = 130  # columns of a terminal that hold the whole table
+_NEEDED = ("variant", "seeds", "val accuracy", "difference in points", "time")  # where there are fewer
 
-def line_observer(*, quiet: bool) -> SweepObserver:
-    """Return what prints one line for each trial, with the time that is left.
+
+def sweep_observer(*, quiet: bool) -> "SweepObserver":
+    """Return the observer that fits the screen.
 
     Args:
         quiet: Keep standard output free for machine-readable results, and talk on standard error.
     """
+    console = Console(stderr=quiet, highlight=False)
+    if console.file.isatty() and not console.is_dumb_terminal:
+        return _TableObserver(console)
     return _LineObserver(quiet=quiet)
+
+
+class _Clock:
+    """Counts trials, and knows how long the rest will take."""
+
+    def __init__(self, trials: int) -> None:
+        self.trials, self.done, self._trained = trials, 0, 0
+        self._started = time.perf_counter()
+
+    def count(self, *, again: bool) -> None:
+        """Count a trial that is there, or was there before."""
+        self.done += 1
+        self._trained += not again
+
+    def left(self) -> str:
+        """Return the time left, as minutes and seconds, once a trial was timed."""
+        if not self._trained:
+            return "?"
+        each = (time.perf_counter() - self._started) / self._trained
+        seconds = round(each * (self.trials - self.done))
+        return f"{seconds // 60}:{seconds % 60:02}"
+
+
+class _TableObserver(SweepObserver):
+    """Shows what is known so far, and what is going on below it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._outcomes: list[Outcome] = []
+
+    def on_message(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def on_start(self, variants: Sequence[Variant], trials: int) -> None:
+        self._variants, self._clock = variants, _Clock(trials)
+        self._spinner = Spinner("dots", "")
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._show()
+        self._live.start()
+
+    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
+        self._outcomes.append(outcome)
+        self._clock.count(again=again)
+        if outcome.error:
+            self.on_message(f"{outcome.variant}, seed {outcome.seed} failed: {outcome.error}")
+        self._show()
+
+    def on_end(self) -> None:
+        self._live.stop()
+
+    def _show(self) -> None:
+        clock = self._clock
+        self._spinner.update(text=f"{clock.done} of {clock.trials} trials, {clock.left()} left")
+        table = _table(compare(self._variants, self._outcomes), self._console.width)
+        self._live.update(Group("", table, "", self._spinner))
 
 
 class _LineObserver(SweepObserver):
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._done = self._trained = self._all = self._width = 0
-        self._started = time.perf_counter()
 
     def on_message(self, text: str) -> None:
         typer.echo(text, err=self._quiet)
 
     def on_start(self, variants: Sequence[Variant], trials: int) -> None:
-        self._all, self._width = trials, max(len(variant.name) for variant in variants)
-        self._started = time.perf_counter()
+        self._clock, self._width = _Clock(trials), max(len(variant.name) for variant in variants)
         self.on_message(f"{len(variants)} variants, {trials} trials")
 
     def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
-        self._done += 1
-        self._trained += not again
-        each = (time.perf_counter() - self._started) / max(self._trained, 1)
-        left = round(each * (self._all - self._done))
-        count = f"{self._done:{len(str(self._all))}}/{self._all}"
+        clock = self._clock
+        clock.count(again=again)
+        count = f"{clock.done:{len(str(clock.trials))}}/{clock.trials}"
         trial = f"{count}  {outcome.variant:{self._width}}  seed {outcome.seed}"
         if outcome.error:
             self.on_message(f"{trial}  failed: {outcome.error}")
             return
-        waiting = "finished before" if again else f"{left // 60}:{left % 60:02} left"
+        waiting = "finished before" if again else f"{clock.left()} left"
         self.on_message(f"{trial}  val_accuracy {outcome.accuracy:.4f}  {outcome.seconds:.1f} s  {waiting}")
 
 
 def print_table(comparisons: Sequence[Comparison]) -> None:
     """Print what came of each variant."""
+    console = wide_console()
+    console.print()
+    console.print(_table(comparisons, console.width))
+
+
+def _table(comparisons: Sequence[Comparison], width: int) -> Table:
     header, *rows = table_rows(comparisons)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, title in enumerate(header):
-        table.add_column(title, justify="left" if number == 0 else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    print()
-    wide_console().print(table)
+    shown = [place for place, title in enumerate(header) if width >= _WIDE or title in _NEEDED]
+    for place in shown:
+        table.add_column(header[place], justify="left" if place == 0 else "right", overflow="fold")
+    for row, comparison in zip(rows, comparisons, strict=True):
+        found = comparison.difference
+        style = ("green" if found.mean > 0 else "red") if found is not None and found.measurable else ""
+        table.add_row(*(row[place] for place in shown), style=style)
+    return table

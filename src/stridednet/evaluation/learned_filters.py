@@ -10,6 +10,7 @@ from stridednet.conv2d.convolve import Array
 from stridednet.errors import RunError
 from stridednet.evaluation.layer_example import Filter, LayerExample, drawable, load_picture, origin_of, title_of
 from stridednet.models.description import arguments_of
+from stridednet.models.keras_file import load_keras_file
 
 MAX_FILTERS = 16  # more are too small to see
 
@@ -23,11 +24,15 @@ def learned_example(run: Path, image: Path | None) -> LayerExample:
 
     Raises:
         RunError: There is no finished run, or its model has no `Conv2D`.
+        ModelError: The model's file is damaged.
         DataError: The file is no readable picture.
     """
     import keras
 
-    model = _load(run)
+    file = run / "model.keras"
+    if not file.is_file():
+        raise RunError(f"no finished run in {run}: it has no model.keras")
+    model = load_keras_file(file)
     layer = next((layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)), None)
     if layer is None:
         raise RunError(f"the model of {run} has no Conv2D layer to draw")
@@ -48,19 +53,6 @@ def learned_example(run: Path, image: Path | None) -> LayerExample:
         tuple(_filters(layer, facts.input_shape[2])[:shown]),
         about + "The ReLU is drawn whatever the model has there.",
     )
-
-
-def _load(run: Path) -> Any:
-    import keras
-
-    file = run / "model.keras"
-    if not file.is_file():
-        raise RunError(f"no finished run in {run}: it has no model.keras")
-    try:
-        return keras.models.load_model(file, compile=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{file} cannot be read: {reason[:200]}") from error
 
 
 def _filters(layer: Any, channels: int) -> list[Filter]:

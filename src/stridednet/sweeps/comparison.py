@@ -16,6 +16,7 @@ class Comparison:
     """One variant against the base; ratios are medians over the seeds, variant divided by base."""
 
     variant: Variant
+    count: int  # of its finished trials
     accuracy: float  # its own mean on val
     difference: Difference | None  # None for the base, and where no pair finished
     seconds: float  # median of its own trainings
@@ -104,6 +105,7 @@ def _compared(
     timed = [seed for seed in seeds if own[seed].cores == base[seed].cores]
     return Comparison(
         variant,
+        count=len(own),
         accuracy=statistics.fmean(outcome.accuracy for outcome in own.values()) if own else 0.0,
         difference=difference,
         seconds=statistics.median(outcome.seconds for outcome in own.values()) if own else 0.0,

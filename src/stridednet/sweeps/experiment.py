@@ -46,6 +46,9 @@ class SweepObserver:
     def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
         """Hear what came of a trial; ``again``: it was finished before."""
 
+    def on_end(self) -> None:
+        """Hear that no more trials will be trained, whether all of them were or not."""
+
 
 def sweep(
     dataset: str | os.PathLike[str] | None,
@@ -96,9 +99,12 @@ def sweep(
     trials = list(_trials(base, chosen, seeds, observer.on_message))
     observer.on_start(chosen, len(trials))
     outcomes: dict[str, Outcome] = {}
-    for trial, outcome, again in _outcomes(trials, folder, executor):
-        outcomes[trial.key] = outcome
-        observer.on_outcome(outcome, again=again)
+    try:
+        for trial, outcome, again in _outcomes(trials, folder, executor):
+            outcomes[trial.key] = outcome
+            observer.on_outcome(outcome, again=again)
+    finally:
+        observer.on_end()
     ordered = tuple(outcomes[trial.key] for trial in trials)
     comparisons = compare(chosen, ordered)
     base_values = {axis.key: text_of(base.value_of(axis.key)) for axis in axes}

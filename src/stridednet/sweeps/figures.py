@@ -1,16 +1,21 @@
 """The figures of a sweep: accuracy with intervals, accuracy against cost, learning curves."""
 
+import re
 import statistics
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from stridednet.sweeps.comparison import Comparison
 from stridednet.sweeps.trial import Outcome
 
 _BASE, _OTHER, _MEASURABLE = "#555555", "#4c78a8", "#d1495b"
+_MOST_BANDS = 4  # more of them on one another show nothing
+_COLOURS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]  # of a list of colours
 
 
 def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
@@ -18,9 +23,7 @@ def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
     figure = Figure(figsize=(8, 1.6 + 0.45 * len(comparisons)), layout="constrained")
     axes = figure.add_subplot()
     axes.axvline(0, color=_BASE, linewidth=1)
-    names = []
     for row, comparison in enumerate(comparisons):
-        names.append(comparison.variant.name)
         found = comparison.difference
         if found is None:
             axes.plot(0, row, "D", color=_BASE) if row == 0 else axes.plot(0, row, "x", color="#bbbbbb")
@@ -29,12 +32,14 @@ def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
         if found.count > 1:
             axes.plot([100 * found.low, 100 * found.high], [row, row], color=color, linewidth=3, alpha=0.5)
         axes.plot(100 * found.mean, row, "o", color=color)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(comparisons)), [short_name(comparison.variant.name) for comparison in comparisons])
     axes.invert_yaxis()
-    axes.margins(y=0.3 / max(len(names), 1))
+    axes.margins(y=0.3 / max(len(comparisons), 1))
+    left, right = axes.get_xlim()
+    axes.set_xlim(min(left, -1), max(right, 1))  # a point is the least that is worth seeing
     axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel("difference in val accuracy from the base, points (95%, all together)")
-    axes.set_title(f"Base: {comparisons[0].accuracy:.3f}; red: a measurable effect", fontsize="medium", loc="left")
+    figure.supxlabel("difference in val accuracy from the base, points (95%, all together)", fontsize="medium")
+    figure.suptitle(f"Base: {comparisons[0].accuracy:.3f}; red: a measurable effect", fontsize="medium")
     figure.savefig(path, format="png", dpi=120)
 
 
@@ -42,57 +47,67 @@ def draw_costs(comparisons: Sequence[Comparison], path: Path) -> None:
     """Draw accuracy against training time and against parameters; what nothing beats in both is joined by a line."""
     trained = [comparison for comparison in comparisons if comparison.parameters]
     figure = Figure(figsize=(11, 4.8), layout="constrained")
-    panels = figure.subplots(1, 2)
+    panels = figure.subplots(1, 2, sharey=True)
     costs = (
-        ("seconds of training (median)", [comparison.seconds for comparison in trained]),
-        ("parameters", [float(comparison.parameters) for comparison in trained]),
+        ("training (median)", "s", [comparison.seconds for comparison in trained]),
+        ("parameters", "", [float(comparison.parameters) for comparison in trained]),
     )
-    for axes, (label, cost) in zip(panels, costs, strict=True):
-        accuracy = [comparison.accuracy for comparison in trained]
+    accuracy = [comparison.accuracy for comparison in trained]
+    for axes, (label, unit, cost) in zip(panels, costs, strict=True):
         front = pareto_front(cost, accuracy)
-        axes.plot([cost[place] for place in front], [accuracy[place] for place in front], "-", color="#cccccc")
+        on_front = [cost[place] for place in front], [accuracy[place] for place in front]
+        axes.plot(*on_front, "-", color="#bbbbbb", label="nothing is both cheaper and more accurate")
+        axes.plot(*on_front, "o", color="#bbbbbb", markersize=12)
         for place, comparison in enumerate(trained):
-            on_front = place in front
-            axes.plot(cost[place], accuracy[place], "o", color=_MEASURABLE if on_front else _OTHER)
-            left = cost[place] > (min(cost) + max(cost)) / 2  # so that no name runs out of the panel
-            axes.annotate(
-                comparison.variant.name,
-                (cost[place], accuracy[place]),
-                (-5 if left else 5, 5),
-                textcoords="offset points",
-                fontsize=8,
-                ha="right" if left else "left",
-            )
+            name = short_name(comparison.variant.name)
+            marker = "D" if comparison is comparisons[0] else "o"
+            color = _COLOURS[place % len(_COLOURS)]
+            axes.plot(cost[place], accuracy[place], marker, color=color, label=name, linestyle="none")
         axes.set_xlabel(label)
-        axes.set_ylabel("val accuracy (mean)")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(EngFormatter(unit))
         axes.margins(0.2)
         axes.grid(alpha=0.3)
-    figure.suptitle("Red: nothing here is both cheaper and more accurate", fontsize="medium")
+    panels[0].set_ylabel("val accuracy (mean)")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     figure.savefig(path, format="png", dpi=120)
 
 
 def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
-    """Draw the mean val accuracy after each epoch, and the lowest and highest of the seeds around it."""
+    """Draw the mean val accuracy after each epoch; of few variants, the lowest and highest of the seeds around it."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
-    for name in dict.fromkeys(outcome.variant for outcome in outcomes):
+    names = list(dict.fromkeys(outcome.variant for outcome in outcomes))
+    for place, name in enumerate(names):
         curves = [outcome.curve for outcome in outcomes if outcome.variant == name and outcome.curve]
         if not curves:
             continue
         by_epoch = list(zip(*curves, strict=True))
         epochs = range(1, len(by_epoch) + 1)
-        (line,) = axes.plot(
-            epochs, [statistics.fmean(values) for values in by_epoch], marker="o", markersize=3, label=name
-        )
-        low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
-        axes.fill_between(epochs, low, high, color=line.get_color(), alpha=0.12)
+        means = [statistics.fmean(values) for values in by_epoch]
+        look = {"color": _COLOURS[place % len(_COLOURS)], "linestyle": ("-", "--", ":")[place % 3]}
+        axes.plot(epochs, means, marker="o", markersize=3, label=short_name(name), **look)
+        if len(names) <= _MOST_BANDS:
+            low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
+            axes.fill_between(epochs, low, high, color=look["color"], alpha=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("val accuracy")
+    axes.set_ylabel("val accuracy, mean of the seeds")
     axes.grid(alpha=0.3)
     if axes.has_data():  # all trials may have failed
         axes.legend(loc="lower right", fontsize=8)
     figure.savefig(path, format="png", dpi=120)
+
+
+def short_name(variant: str) -> str:
+    r"""Write a variant's name so that it fits beside a figure: without the tables of its keys, and folders of files.
+
+    >>> short_name("model.stem_kernel=3, model.name=/home/me/nets/mine.py:build")
+    'stem_kernel=3, name=mine.py:build'
+    """
+    without_tables = re.sub(r"(^|, )(?:\w+\.)+(\w+=)", r"\1\2", variant)
+    without_folders = re.sub(r"=[^=,]*/([^/=,]+\.py:)", r"=\1", without_tables)
+    return textwrap.fill(without_folders, 42, break_long_words=False, break_on_hyphens=False)
 
 
 def pareto_front(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:

@@ -1,17 +1,15 @@
 """The files of a sweep: tables for machines, a page for people, figures."""
 
-import csv
 import dataclasses
-import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stridednet.machine import device
 from stridednet.recipe import Recipe
-from stridednet.run import written_whole
+from stridednet.run import csv_text, written_whole
 from stridednet.sweeps.comparison import Comparison
 from stridednet.sweeps.figures import draw_accuracy, draw_costs, draw_curves
 from stridednet.sweeps.trial import Outcome
@@ -33,8 +31,8 @@ def write_report(
     rows = [[_cell(getattr(outcome, name)) for name in fields] for outcome in outcomes]
     table = [_numbers(comparison) for comparison in comparisons]
     _write(folder / "base.toml", base.to_toml())
-    _write(folder / "trials.csv", _csv(fields, rows))
-    _write(folder / "comparison.csv", _csv(table[0], [[_cell(value) for value in row.values()] for row in table]))
+    _write(folder / "trials.csv", csv_text(fields, rows))
+    _write(folder / "comparison.csv", csv_text(table[0], [[_cell(value) for value in row.values()] for row in table]))
     content = {"device": device(), "comparisons": table, "sentences": list(sentences)}
     _write(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
     for name, draw in (("accuracy.png", draw_accuracy), ("costs.png", draw_costs)):
@@ -50,6 +48,7 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
     rows = [
         [
             "variant",
+            "seeds",
             "val accuracy",
             "difference in points",
             "training",
@@ -62,6 +61,9 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
     for comparison in comparisons:
         found = comparison.difference
         failed = f"{len(comparison.failures)} failed" if comparison.failures else ""
+        if not comparison.count:  # none has finished, or none has yet
+            rows.append([comparison.variant.name, "0", "", failed, "", "", "", "", ""])
+            continue
         if found is None:
             difference = failed or "-"
         elif found.count == 1:
@@ -71,6 +73,7 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
         rows.append(
             [
                 comparison.variant.name,
+                str(comparison.count),
                 f"{comparison.accuracy:.3f}",
                 difference,
                 f"{comparison.seconds:.1f} s",
@@ -95,6 +98,7 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
     }
     return {
         "variant": comparison.variant.name,
+        "seeds": comparison.count,
         "accuracy": comparison.accuracy,
         **interval,
         "seeds_for_a_point": comparison.seeds_for_a_point,
@@ -139,14 +143,6 @@ def _page(
 def _write(path: Path, text: str) -> None:
     with written_whole(path) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def _csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _cell(value: Any) -> str:

@@ -1,0 +1,48 @@
+from conftest import PROJECT
+from stridednet.conv2d.measured import MeasuredClaim, read_measured
+from stridednet.conv2d.parameters import PARAMETERS
+from stridednet.sweeps.claims import verdict
+from stridednet.sweeps.plan import Plan
+from stridednet.sweeps.statistics import Difference
+
+CLAIMS = {claim.name: claim for claim in read_measured()}
+
+
+def plan(claim: MeasuredClaim) -> Plan:
+    return Plan.read(PROJECT / "examples" / "claims" / f"{claim.name}.toml")
+
+
+def test_every_sweep_file_was_measured_as_it_is_now() -> None:
+    files = {file.stem for file in (PROJECT / "examples" / "claims").glob("*.toml")}
+    assert set(CLAIMS) == files
+    for claim in CLAIMS.values():
+        assert (claim.claim, claim.parameter, claim.recipe) == (
+            plan(claim).claim,
+            plan(claim).parameter,
+            plan(claim).recipe,
+        )
+        found = {(row.data, row.variant): row.expected for row in claim.measurements}
+        assert {data for data, _ in found} == {"four classes", "ten classes"}
+        assert {variant for (_, variant), expected in found.items() if expected} == set(plan(claim).expect)
+        assert all(expected == plan(claim).expect.get(variant, "") for (_, variant), expected in found.items())
+
+
+def test_verdicts_follow_from_the_numbers() -> None:
+    for claim in CLAIMS.values():
+        for row in claim.measurements:
+            assert row.low <= row.difference <= row.high
+            assert row.seeds >= 5
+            assert abs(row.accuracy - row.base_accuracy - row.difference) < 0.002
+            if row.expected:
+                found = Difference(row.difference, row.low, row.high, 0.0, row.seeds)
+                assert row.verdict == verdict(plan(claim).expect[row.variant], found)
+
+
+def test_each_parameter_that_can_be_varied_has_an_answer() -> None:
+    answered = {
+        parameter.name for parameter in PARAMETERS if any(claim.about(parameter.name) for claim in CLAIMS.values())
+    }
+    assert answered == {parameter.name for parameter in PARAMETERS}
+    assert [row.variant for row in CLAIMS["left_alone"].about("bias_constraint")] == 2 * [
+        "model.bias_constraint=non_neg"
+    ]

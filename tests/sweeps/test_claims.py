@@ -1,0 +1,47 @@
+import pytest
+
+from stridednet.errors import InputError
+from stridednet.sweeps.claims import check_expected, verdict
+from stridednet.sweeps.plan import Expected
+from stridednet.sweeps.statistics import Difference
+
+
+def interval(low: float, high: float) -> Difference:
+    return Difference((low + high) / 2, low, high, 0.01, 5)
+
+
+@pytest.mark.parametrize(
+    ("expected", "low", "high", "judged"),
+    [
+        ("higher", 0.001, 0.05, "holds"),
+        ("higher", -0.001, 0.05, "undecided"),
+        ("higher", -0.05, -0.001, "does not hold"),
+        ("higher", -0.009, 0.009, "does not hold"),  # a difference worth the name is ruled out
+        ("lower", -0.05, -0.001, "holds"),
+        ("lower", -0.05, 0.001, "undecided"),
+        ("lower", 0.001, 0.05, "does not hold"),
+        ("lower", -0.009, 0.009, "does not hold"),
+        ("same", -0.009, 0.009, "holds"),
+        ("same", 0.001, 0.009, "holds"),  # measurable, and too small to matter
+        ("same", 0.0, 0.0, "holds"),
+        ("same", -0.02, 0.009, "undecided"),
+        ("same", 0.001, 0.02, "does not hold"),
+        ("same", -0.02, -0.001, "does not hold"),
+        ("not lower", -0.009, 0.2, "holds"),
+        ("not lower", -0.02, 0.2, "undecided"),
+        ("not lower", -0.2, -0.001, "does not hold"),
+    ],
+)
+def test_a_claim_is_judged_by_the_interval(expected: Expected, low: float, high: float, judged: str) -> None:
+    assert verdict(expected, interval(low, high)) == judged
+
+
+def test_one_seed_or_none_decides_nothing() -> None:
+    one = Difference(0.1, float("nan"), float("nan"), float("nan"), 1)
+    assert verdict("higher", one) == verdict("same", None) == "undecided"
+
+
+def test_only_what_is_trained_can_be_expected() -> None:
+    check_expected({"model.stem_kernel=3": "same"}, ["model.stem_kernel=3"])
+    with pytest.raises(InputError, match=r"expect: 'model\.stem_kernel=5' is no variant of this sweep; they are model"):
+        check_expected({"model.stem_kernel=5": "same"}, ["model.stem_kernel=3"])
