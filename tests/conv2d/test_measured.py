@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 from conftest import PROJECT
 from stridednet.conv2d.measured import MeasuredClaim, read_measured
 from stridednet.conv2d.parameters import PARAMETERS
@@ -46,3 +49,9 @@ def test_each_parameter_that_can_be_varied_has_an_answer() -> None:
     assert [row.variant for row in CLAIMS["left_alone"].about("bias_constraint")] == 2 * [
         "model.bias_constraint=non_neg"
     ]
+
+
+def test_the_program_that_measures_them_explains_itself() -> None:
+    program = PROJECT / "examples" / "claims" / "measure.py"
+    done = subprocess.run([sys.executable, program, "--help"], capture_output=True, text=True, check=True)
+    assert "It goes on where it was stopped." in done.stdout
