@@ -104,6 +104,29 @@ def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, tra
         assert np.allclose(weight, expected_weight, **tolerance)
 
 
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_strided_1x1_convolution_of_few_channels_does_not_crash(padding: str) -> None:
+    # With sizes like these oneDNN's own strides crash the process, or give wrong gradients; Keras' layer does as well.
+    inputs = layers.Input((28, 28, 3))
+    layer = layers.Conv2D(16, 1, strides=2, padding=padding)
+    model = keras.Model(inputs, layer(inputs))
+    parameters = Parameters(model)
+    weights = WorkingCopy(parameters, torch.float32)
+    kernel = build_kernel(Setting(layer, weights, Mode(training=True)))
+    assert kernel is not None
+    images = _images((64, 28, 28, 3))
+    result = kernel(images)
+    result.backward(torch.ones_like(result))
+    read = images.numpy()[:, ::2, ::2]
+    expected = read @ layer.get_weights()[0][0, 0]
+    np.testing.assert_allclose(result.detach().numpy(), expected, rtol=1e-4, atol=1e-4)
+    gradient = weights.leaves[parameters.index(layer.kernel)].grad
+    assert gradient is not None
+    np.testing.assert_allclose(
+        gradient.numpy()[0, 0], read.sum(axis=(0, 1, 2))[:, None].repeat(16, axis=1), rtol=1e-3, atol=1e-2
+    )
+
+
 @pytest.mark.parametrize("merge", [layers.Add, layers.Concatenate, lambda: layers.Concatenate(axis=1)])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_branches_are_joined_as_keras_joins_them(merge: Make, precision: str) -> None:

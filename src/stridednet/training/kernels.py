@@ -132,7 +132,16 @@ def _convolution(setting: Setting) -> Kernel | None:
         filters = kernel.permute(3, 2, 0, 1)
         return activated(nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, layer.groups))
 
-    return compute
+    def compute_pointwise(x: Tensor) -> Tensor:
+        rows, columns = layer.strides
+        read = x[:, ::rows, ::columns].permute(0, 3, 1, 2)
+        return activated(nn.conv2d(read, kernel.permute(3, 2, 0, 1), bias, groups=layer.groups))
+
+    # A 1x1 kernel with strides only reads every second pixel or so, and needs no padding. The strides are taken here,
+    # since oneDNN writes past its memory in the backward pass of such a layer with few channels, and crashes or gives
+    # wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035).
+    strided_pointwise = layer.kernel_size == (1, 1) and layer.strides != (1, 1)
+    return compute_pointwise if strided_pointwise else compute
 
 
 def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None, layer: Any) -> Tensor:
