@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from stridednet.sweeps.axes import Variant
@@ -57,3 +59,10 @@ def test_ratios_are_medians_over_the_pairs() -> None:
     found = compare((BASE, OTHER), outcomes([0.9, 0.9], [0.9, 0.9], (4.0, 6.0)))[1]
     assert found.time_ratio == pytest.approx(1.5)
     assert (found.parameter_ratio, found.multiply_add_ratio, found.predict_ratio) == (1, 1, 1)
+
+
+def test_times_are_only_compared_on_as_many_cores() -> None:
+    found = outcomes([0.9, 0.9], [0.9, 0.9], (4.0, 6.0))
+    found = [replace(outcome, cores=2 if outcome.seed == 0 else 1) for outcome in found]
+    found[-1] = replace(found[-1], cores=2, seconds=100.0)  # its partner was trained on one
+    assert compare((BASE, OTHER), found)[1].time_ratio == pytest.approx(1.5)

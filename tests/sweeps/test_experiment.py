@@ -1,6 +1,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,17 @@ def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: 
     with pytest.raises(InputError, match="at least 1 seed"):
         sweep(pictures, VARY, seeds=0, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_of_a_model_that_was_edited_is_another_trial(
+    kept: Keeping, finished: SweepResult, tmp_path: Path
+) -> None:
+    assert finished.outcomes
+    own = tmp_path / "own.py"
+    recipe = kept.trials[0].recipe.replace({"model.name": f"{own}:build"})
+    trial = replace(kept.trials[0], recipe=recipe)
+    keys = set()
+    for text in ("first = 1", "second = 2", "first = 1"):
+        own.write_text(text)
+        keys.add(trial.key)
+    assert len(keys) == 2

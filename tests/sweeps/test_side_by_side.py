@@ -53,7 +53,7 @@ def test_trials_in_processes_of_their_own_end_as_in_this_one(digits: Path, tmp_p
         assert (there.parameters, there.train_images) == (here.parameters, here.train_images)
         assert there.cores == -(-usable_cores() // 2) or there.cores == usable_cores() // 2
         assert here.cores == usable_cores()
-    # Times on other cores are not compared, and finished trials are not repeated.
+    # Finished trials are not repeated, whoever trained them.
     again = sweep(pictures, rest, seeds=1, settings=SETTINGS, out=tmp_path / "jobs")
     assert again.outcomes == tuple(trained)
 
