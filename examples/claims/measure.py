@@ -68,6 +68,8 @@ def _measurements(data: str, result: SweepResult, plan: Plan) -> list[Measuremen
         found, name = other.difference, other.variant.name
         if found is None or math.isnan(found.low):
             raise SystemExit(f"{name} on {data}: nothing to compare; {other.failures or 'take two seeds or more'}")
+        if other.time_ratio is None:
+            raise SystemExit(f"{name} on {data}: its trials and the base's ran on different numbers of cores")
         expected = plan.expect.get(name)
         rows.append(
             Measurement(

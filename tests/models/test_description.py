@@ -97,3 +97,12 @@ def test_an_initializer_with_settings_of_its_own_has_no_name() -> None:
     assert initializer_name(keras.initializers.GlorotUniform()) == "glorot_uniform"
     assert initializer_name(keras.initializers.RandomNormal(stddev=0.2)) is None
     assert initializer_name(keras.initializers.Constant(1.0)) is None
+
+
+def test_nothing_is_said_of_first_weights_that_nothing_is_known_of() -> None:
+    image = layers.Input((8, 8, 3))
+    convolution = layers.Conv2D(4, 3, kernel_initializer=keras.initializers.RandomNormal(stddev=0.2))
+    conv = describe(keras.Model(image, convolution(image))).layers[-1].conv
+    assert conv is not None
+    assert (conv.layer.kernel_initializer, conv.standard_deviation, conv.gain) == (None, None, None)
+    assert str(conv.layer) == "4,3"

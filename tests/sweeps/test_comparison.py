@@ -4,6 +4,7 @@ import pytest
 
 from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.comparison import compare
+from stridednet.sweeps.report import table_rows
 from stridednet.sweeps.trial import Outcome
 
 BASE, OTHER = Variant(), Variant((("model.stem_kernel", 3),))
@@ -66,3 +67,15 @@ def test_times_are_only_compared_on_as_many_cores() -> None:
     found = [replace(outcome, cores=2 if outcome.seed == 0 else 1) for outcome in found]
     found[-1] = replace(found[-1], cores=2, seconds=100.0)  # its partner was trained on one
     assert compare((BASE, OTHER), found)[1].time_ratio == pytest.approx(1.5)
+
+
+def test_times_without_a_pair_on_as_many_cores_are_not_called_the_same() -> None:
+    found = [
+        replace(outcome, cores=1 if outcome.variant == BASE.name else 2) for outcome in outcomes([0.9, 0.9], [0.9, 0.8])
+    ]
+    base, other = compare((BASE, OTHER), found)
+    assert (other.time_ratio, other.predict_ratio) == (None, None)
+    assert other.sentence({"model.stem_kernel": "7"}).endswith("times on different numbers of cores were not compared")
+    header, base_row, other_row = table_rows((base, other))
+    assert other_row[header.index("time")] == "-"
+    assert base_row[header.index("time")] == "x 1.00"

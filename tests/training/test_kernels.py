@@ -127,6 +127,16 @@ def test_a_strided_1x1_convolution_of_few_channels_does_not_crash(padding: str) 
     )
 
 
+def test_normalization_that_is_adapted_later_uses_what_it_then_knows() -> None:
+    inputs = layers.Input((9, 11, 4))
+    layer = layers.Normalization()
+    model = keras.Model(inputs, layer(inputs))
+    kernel = build_kernel(Setting(layer, WorkingCopy(Parameters(model), torch.float32), Mode()))
+    assert kernel is not None
+    layer.adapt(3 * _images().numpy() + 1)
+    assert torch.allclose(kernel(_images()), layer(_images()), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("merge", [layers.Add, layers.Concatenate, lambda: layers.Concatenate(axis=1)])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_branches_are_joined_as_keras_joins_them(merge: Make, precision: str) -> None:

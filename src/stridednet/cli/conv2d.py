@@ -232,6 +232,8 @@ def _position(shift: tuple[float, float]) -> str:
 
 
 def _weights(fact: Conv2DFacts) -> str:
+    if fact.standard_deviation is None:
+        return "drawn by an initializer with settings of its own"
     start = f"{fact.layer.kernel_initializer}, standard deviation {fact.standard_deviation:.4f} at first"
     if fact.gain is None:
         return start

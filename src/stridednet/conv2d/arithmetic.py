@@ -16,7 +16,10 @@ BYTES_OF_FLOAT32 = 4
 
 @dataclass(frozen=True)
 class Conv2DLayer:
-    """The arguments of a `Conv2D` that its arithmetic depends on, under Keras' names and with Keras' defaults."""
+    """The arguments of a `Conv2D` that its arithmetic depends on, under Keras' names and with Keras' defaults.
+
+    Nothing is known of the first weights where ``kernel_initializer`` is None: it has settings of its own.
+    """
 
     filters: int
     kernel_size: Pair
@@ -25,7 +28,7 @@ class Conv2DLayer:
     dilation_rate: Pair = (1, 1)
     groups: int = 1
     use_bias: bool = True
-    kernel_initializer: str = "glorot_uniform"
+    kernel_initializer: str | None = "glorot_uniform"
 
     def __post_init__(self) -> None:
         """Refuse what Keras refuses, and say what to do instead."""
@@ -37,7 +40,7 @@ class Conv2DLayer:
                 raise ModelError(f"{name} is at least 1 in each direction. Received: {name}={getattr(self, name)}")
         if self.padding not in ("same", "valid"):
             raise ModelError(f"padding is 'same' or 'valid'. Received: padding={self.padding!r}")
-        if self.kernel_initializer not in INITIALIZERS:
+        if self.kernel_initializer not in (None, *INITIALIZERS):
             raise ModelError(
                 f"kernel_initializer is one of {', '.join(INITIALIZERS)}. Received: {self.kernel_initializer!r}"
             )
@@ -63,7 +66,7 @@ class Conv2DLayer:
             parts.append(f"groups={self.groups}")
         if not self.use_bias:
             parts.append("use_bias=false")
-        if self.kernel_initializer != "glorot_uniform":
+        if self.kernel_initializer not in (None, "glorot_uniform"):
             parts.append(f"kernel_initializer={self.kernel_initializer}")
         return ",".join(parts)
 
@@ -132,19 +135,25 @@ class Conv2DFacts:
         return _missing(self.rows, self.rows.read()), _missing(self.columns, self.columns.read())
 
     @property
-    def standard_deviation(self) -> float:
-        """Of the weights at first, as the layer's initializer draws them."""
+    def standard_deviation(self) -> float | None:
+        """Of the weights at first, as the layer's initializer draws them; None where nothing is known of it."""
         layer = self.layer
+        if layer.kernel_initializer is None:
+            return None
         return standard_deviation(
             layer.kernel_initializer, layer.kernel_size, self.input_shape[2] // layer.groups, layer.filters
         )
 
     @property
     def gain(self) -> float | None:
-        """By what layer and ReLU multiply the signal's mean square at first; None for weights whose mean is not 0."""
-        if self.layer.kernel_initializer == "ones":
+        """By what layer and ReLU multiply the signal's mean square at first.
+
+        None for weights whose mean is not 0, or of which nothing is known.
+        """
+        deviation = self.standard_deviation
+        if deviation is None or self.layer.kernel_initializer == "ones":
             return None
-        return gain_through_relu(self.standard_deviation, self.fan_in)
+        return gain_through_relu(deviation, self.fan_in)
 
 
 def chain(input_shape: Shape, layers: Sequence[Conv2DLayer]) -> tuple[Conv2DFacts, ...]:

@@ -107,7 +107,7 @@ def _largest(pairs: list[Any]) -> Pair:
 
 
 def arguments_of(layer: Any) -> Conv2DLayer:
-    """Return what the arithmetic needs of a Keras `Conv2D`; an initializer without a name counts as Keras' default."""
+    """Return what the arithmetic needs of a Keras `Conv2D`."""
     return Conv2DLayer(
         layer.filters,
         layer.kernel_size,
@@ -116,7 +116,7 @@ def arguments_of(layer: Any) -> Conv2DLayer:
         layer.dilation_rate,
         layer.groups,
         layer.use_bias,
-        initializer_name(layer.kernel_initializer) or "glorot_uniform",
+        initializer_name(layer.kernel_initializer),
     )
 
 

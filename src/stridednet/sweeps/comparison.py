@@ -13,15 +13,18 @@ ONE_POINT = 0.01
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against the base; ratios are medians over the seeds, variant divided by base."""
+    """One variant against the base; ratios are medians over the seeds, variant divided by base.
+
+    The two ratios of times are None where no pair of trials ran on as many cores.
+    """
 
     variant: Variant
     count: int  # of its finished trials
     accuracy: float  # its own mean on val
     difference: Difference | None  # None for the base, and where no pair finished
     seconds: float  # median of its own trainings
-    time_ratio: float
-    predict_ratio: float
+    time_ratio: float | None
+    predict_ratio: float | None
     parameters: int
     parameter_ratio: float
     multiply_adds: int
@@ -63,6 +66,8 @@ class Comparison:
         return f" (a difference of one point takes {more} more seed{'s' if more > 1 else ''} to see)"
 
     def _cost(self) -> str:
+        if self.time_ratio is None:
+            return "times on different numbers of cores were not compared"
         change = round(100 * (self.time_ratio - 1))
         if not change:
             return "training takes the same time"
@@ -112,16 +117,17 @@ def _compared(
         time_ratio=_ratio([(own[seed].seconds, base[seed].seconds) for seed in timed]),
         predict_ratio=_ratio([(own[seed].predict_ms, base[seed].predict_ms) for seed in timed]),
         parameters=one.parameters if one else 0,
-        parameter_ratio=_ratio([(own[seed].parameters, base[seed].parameters) for seed in seeds]),
+        parameter_ratio=_ratio([(own[seed].parameters, base[seed].parameters) for seed in seeds]) or 1.0,
         multiply_adds=one.multiply_adds if one else 0,
-        multiply_add_ratio=_ratio([(own[seed].multiply_adds, base[seed].multiply_adds) for seed in seeds]),
+        multiply_add_ratio=_ratio([(own[seed].multiply_adds, base[seed].multiply_adds) for seed in seeds]) or 1.0,
         seeds_for_a_point=needed,
         failures=failures,
     )
 
 
-def _ratio(pairs: list[tuple[float, float]]) -> float:
-    return statistics.median(value / base for value, base in pairs if base) if pairs else 1.0
+def _ratio(pairs: list[tuple[float, float]]) -> float | None:
+    ratios = [value / base for value, base in pairs if base]
+    return statistics.median(ratios) if ratios else None
 
 
 def _points(share: float) -> str:

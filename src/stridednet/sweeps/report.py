@@ -77,13 +77,17 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
                 f"{comparison.accuracy:.3f}",
                 difference,
                 f"{comparison.seconds:.1f} s",
-                f"x {comparison.time_ratio:.2f}",
-                f"x {comparison.predict_ratio:.2f}",
+                _times(comparison.time_ratio),
+                _times(comparison.predict_ratio),
                 f"{comparison.parameters:,}",
                 f"{comparison.multiply_adds:,}",
             ]
         )
     return rows
+
+
+def _times(ratio: float | None) -> str:
+    return "-" if ratio is None else f"x {ratio:.2f}"
 
 
 def _numbers(comparison: Comparison) -> dict[str, Any]:
@@ -129,7 +133,8 @@ def _page(
         f"Accuracy is measured on val, drawn anew from the training images for each of {seeds} seeds ({sizes}); the "
         "test subset was not looked at. Differences are paired by seed. The interval is the corrected resampled t "
         "interval (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which allows for splits that overlap; all "
-        "intervals together hold with 95% (Bonferroni). Ratios are medians over the seeds.",
+        "intervals together hold with 95% (Bonferroni). Ratios are medians over the seeds; times are compared between "
+        "trials on as many cores.",
         "![accuracy of each variant](accuracy.png)",
         "![accuracy against cost](costs.png)",
         "![learning curves](curves.png)",

@@ -289,11 +289,14 @@ def _normalization(setting: Setting) -> Kernel | None:
     layer = setting.layer
     if layer.invert or layer.mean is None:
         return None
-    dtype = setting.weights.dtype
-    deviation = layer.variance.detach().sqrt().clamp(min=keras.config.epsilon())
-    scale = (1 / deviation).to(dtype)
-    offset = (-layer.mean.detach() / deviation).to(dtype)
-    return lambda x: torch.addcmul(offset, x, scale)
+
+    def compute(x: Tensor) -> Tensor:
+        # Read each time: `adapt` gives the layer new tensors.
+        deviation = layer.variance.detach().sqrt().clamp(min=keras.config.epsilon())
+        offset = (-layer.mean.detach() / deviation).to(x.dtype)
+        return torch.addcmul(offset, x, (1 / deviation).to(x.dtype))
+
+    return compute
 
 
 def _zero_padding(setting: Setting) -> Kernel | None:

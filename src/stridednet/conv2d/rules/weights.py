@@ -55,8 +55,7 @@ def initializer_and_activation(network: Network) -> Iterator[Finding]:
     layers: list[LayerRecord] = []
     for layer, conv in network.convolutions:
         normalised, activation = _behind(network, layer)
-        known = layer.settings.get("kernel_initializer") is not None
-        if known and conv.gain and activation in _RELUS and not normalised:
+        if conv.gain and activation in _RELUS and not normalised:
             gains.append(conv.gain)
             layers.append(layer)
     gain = math.prod(gains)
