@@ -5,15 +5,22 @@
 All of them train the same StridedNet on the same batches of 32 pictures, prepared beforehand. They take turns, one
 round each, so that a change in the machine's speed hits all of them; medians and ratios follow. The limit is what the
 convolutions of the network alone take, forward and backward, in oneDNN and in the precision that `auto` takes on this
-machine. Without CALTECH-101, the pictures
-are the built-in digits, enlarged.
+machine. Where TensorFlow is installed (`pip install tensorflow-cpu`), Keras `fit` on it takes part: with the prepared
+pictures, and with the former ImageDataGenerator in front as in the tutorial. Without CALTECH-101, the pictures are the
+built-in digits, enlarged.
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import stridednet  # noqa: F401  -- before keras, to choose its backend
 
@@ -68,6 +75,19 @@ def keras_fit(batches: list[Batch], classes: int) -> Callable[[], object]:
     images = np.concatenate([batch.images for batch in batches]).astype(np.float32)
     targets = np.concatenate([batch.targets for batch in batches])
     return lambda: model.fit(images, targets, batch_size=32, shuffle=False, verbose=0)
+
+
+def tensorflow_fit(pictures: Path, how: str, stack: ExitStack) -> Callable[[], object]:
+    """Start the process that trains on TensorFlow; it waits until it is its turn."""
+    command = [sys.executable, str(Path(__file__).with_name("tensorflow_fit.py")), str(pictures), how]
+    process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+
+    def epoch() -> None:
+        print("go", file=process.stdin, flush=True)
+        if process.stdout.readline() != "done\n":
+            raise SystemExit("error: training on TensorFlow failed; see above")
+
+    return epoch
 
 
 class PlainStridedNet(torch.nn.Module):
@@ -131,8 +151,13 @@ def main() -> None:
     parser.add_argument("dataset", nargs="?", default=os.environ.get("STRIDEDNET_CALTECH101"))
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
+    with ExitStack() as stack:
+        compare(arguments.dataset, arguments.rounds, stack)
+
+
+def compare(dataset: str | None, rounds: int, stack: ExitStack) -> None:
     torch.set_num_threads(usable_cores())
-    batches, classes = batches_of(arguments.dataset)
+    batches, classes = batches_of(dataset)
     keras_name = "Keras fit on PyTorch"
     fastest = concrete_precision("auto")
     contestants = {
@@ -140,11 +165,20 @@ def main() -> None:
         "plain PyTorch, float32, channels first": plain_pytorch(batches, classes),
         "stridednet, float32": native(batches, classes, "float32"),
     }
+    if importlib.util.find_spec("tensorflow"):
+        pictures = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "pictures.npz"
+        np.savez(
+            pictures,
+            images=np.concatenate([batch.images for batch in batches]),
+            targets=np.concatenate([batch.targets for batch in batches]),
+        )
+        contestants["Keras fit on TensorFlow"] = tensorflow_fit(pictures, "fit", stack)
+        contestants["the same, with ImageDataGenerator"] = tensorflow_fit(pictures, "generator", stack)
     if fastest == "bfloat16":  # elsewhere it is emulated, and ten times slower
         contestants["stridednet, bfloat16"] = native(batches, classes, "bfloat16")
     contestants[f"limit: the convolutions alone, {fastest}"] = convolutions_alone(len(batches), getattr(torch, fastest))
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(arguments.rounds + 1):
+    for turn in range(rounds + 1):
         for name, epoch in contestants.items():
             started = time.perf_counter()
             epoch()
@@ -153,7 +187,7 @@ def main() -> None:
     speeds = {name: 32 * len(batches) / statistics.median(seconds) for name, seconds in times.items()}
     limit = list(speeds.values())[-1]
     print(f"{device()['name']}, {device()['cores']} cores")
-    print(f"{len(batches)} steps of 32 images, median of {arguments.rounds} rounds")
+    print(f"{len(batches)} steps of 32 images, median of {rounds} rounds")
     print(f"  {'':42}images/s   x Keras fit   of the limit")
     for name, speed in speeds.items():
         print(f"  {name:42}{speed:8,.0f}   {speed / speeds[keras_name]:9.2f}   {speed / limit:10.0%}")
