@@ -13,6 +13,7 @@ import torch
 
 from stridednet.data.augment import Augmentation
 from stridednet.data.batches import BatchStream
+from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable
 from stridednet.data.sources import SOURCES
@@ -203,6 +204,7 @@ def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
         int(recipe.batch_size),
         Augmentation(**recipe.augmentation.model_dump()),
         recipe.seed,
+        Mixing(**recipe.mixing.model_dump()),
     )
 
 

@@ -149,6 +149,13 @@ class AugmentationSettings(_Settings):
     horizontal_flip: bool = True
 
 
+class MixingSettings(_Settings):
+    """How training images are mixed with one another; see `stridednet.data.mixing.Mixing`."""
+
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    cutmix: Annotated[float, Field(ge=0)] = 0.0
+
+
 class OptimizerSettings(_Settings):
     """The optimizer and its learning-rate schedule."""
 
@@ -175,6 +182,7 @@ class Recipe(_Settings):
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    mixing: MixingSettings = MixingSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
 
     def replace(self, settings: Mapping[str, Any]) -> Self:

@@ -3,19 +3,20 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.data.augment import Augmentation
+from stridednet.data.mixing import Mixing
 
 _AHEAD = 8  # batches
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images ``(n, height, width, channels)``, uint8, and one-hot targets ``(n, classes)``, float32."""
+    """Images ``(n, height, width, channels)``, uint8, and targets ``(n, classes)``, float32, that add up to 1."""
 
     images: NDArray[np.uint8]
     targets: NDArray[np.float32]
@@ -41,6 +42,7 @@ class BatchStream:
     batch_size: int
     augmentation: Augmentation
     seed: int
+    mixing: Mixing = field(default_factory=Mixing)
 
     @property
     def images_per_step(self) -> int:
@@ -61,7 +63,8 @@ class BatchStream:
         order = rng.permutation(len(self.rows))
         for step in range(self.steps_per_epoch):
             chosen = order[step * self.images_per_step : (step + 1) * self.images_per_step]
-            yield Batch(self.augmentation(self.images[self.rows[chosen]], rng), self.targets[chosen])
+            warped = self.augmentation(self.images[self.rows[chosen]], rng)
+            yield Batch(*self.mixing(warped, self.targets[chosen], rng))
 
 
 def one_hot(labels: list[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
