@@ -13,6 +13,7 @@ import torch
 
 from stridednet.data.augment import Augmentation
 from stridednet.data.batches import BatchStream
+from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable
@@ -204,6 +205,7 @@ def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
         int(recipe.batch_size),
         Augmentation(**recipe.augmentation.model_dump()),
         recipe.seed,
+        ColorJitter(**recipe.color_jitter.model_dump()),
         Mixing(**recipe.mixing.model_dump()),
     )
 

@@ -149,6 +149,14 @@ class AugmentationSettings(_Settings):
     horizontal_flip: bool = True
 
 
+class ColorJitterSettings(_Settings):
+    """Ranges of random factors on the colours of training images; see `stridednet.data.color.ColorJitter`."""
+
+    brightness: Rate = 0.0
+    contrast: Rate = 0.0
+    saturation: Rate = 0.0
+
+
 class MixingSettings(_Settings):
     """How training images are mixed with one another; see `stridednet.data.mixing.Mixing`."""
 
@@ -182,6 +190,7 @@ class Recipe(_Settings):
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    color_jitter: ColorJitterSettings = ColorJitterSettings()
     mixing: MixingSettings = MixingSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
 

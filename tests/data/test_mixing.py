@@ -60,7 +60,7 @@ def test_the_images_given_stay_as_they_are() -> None:
 
 def test_a_stream_mixes_by_seed_and_epoch_alone() -> None:
     rows = np.arange(N)
-    stream = BatchStream(IMAGES, rows, TARGETS, 16, Augmentation(), 3, Mixing(mixup=0.4, cutmix=1.0))
+    stream = BatchStream(IMAGES, rows, TARGETS, 16, Augmentation(), 3, mixing=Mixing(mixup=0.4, cutmix=1.0))
     first, again, later = (list(stream.epoch(number)) for number in (1, 1, 2))
     assert all(np.array_equal(a.targets, b.targets) for a, b in zip(first, again, strict=True))
     assert not any(np.array_equal(a.targets, b.targets) for a, b in zip(first, later, strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.data.augment import Augmentation
+from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 
 _AHEAD = 8  # batches
@@ -42,6 +43,7 @@ class BatchStream:
     batch_size: int
     augmentation: Augmentation
     seed: int
+    color_jitter: ColorJitter = field(default_factory=ColorJitter)
     mixing: Mixing = field(default_factory=Mixing)
 
     @property
@@ -63,8 +65,8 @@ class BatchStream:
         order = rng.permutation(len(self.rows))
         for step in range(self.steps_per_epoch):
             chosen = order[step * self.images_per_step : (step + 1) * self.images_per_step]
-            warped = self.augmentation(self.images[self.rows[chosen]], rng)
-            yield Batch(*self.mixing(warped, self.targets[chosen], rng))
+            changed = self.color_jitter(self.augmentation(self.images[self.rows[chosen]], rng), rng)
+            yield Batch(*self.mixing(changed, self.targets[chosen], rng))
 
 
 def one_hot(labels: list[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
