@@ -259,6 +259,20 @@ def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
     assert not said[0].startswith("digits suggests")
 
 
+@pytest.mark.parametrize(("recipe", "told"), [("accurate", True), ("few", False), ("fast", False)])
+def test_few_images_of_a_class_have_a_recipe_of_their_own(
+    pictures: Path, tmp_path: Path, recipe: str, told: bool
+) -> None:
+    class Listens(_StopsInEpoch):
+        def on_start(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    observer = Listens(0)
+    with pytest.raises(KeyboardInterrupt):
+        stridednet.train(pictures, recipe, out=tmp_path / "run", observer=observer)
+    assert any("are few: --recipe few" in text for text in observer.said) == told
+
+
 def test_wrong_input_leaves_nothing_behind(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="no such folder"):

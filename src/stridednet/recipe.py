@@ -161,7 +161,6 @@ class MixingSettings(_Settings):
     """How training images are mixed with one another; see `stridednet.data.mixing.Mixing`."""
 
     mixup: Annotated[float, Field(ge=0)] = 0.0
-    cutmix: Annotated[float, Field(ge=0)] = 0.0
 
 
 class OptimizerSettings(_Settings):
