@@ -259,18 +259,29 @@ def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
     assert not said[0].startswith("digits suggests")
 
 
-@pytest.mark.parametrize(("recipe", "told"), [("accurate", True), ("few", False), ("fast", False)])
-def test_few_images_of_a_class_have_a_recipe_of_their_own(
-    pictures: Path, tmp_path: Path, recipe: str, told: bool
+@pytest.mark.parametrize(
+    ("recipe", "classes", "told"), [("accurate", 50, True), ("accurate", 3, False), ("many", 50, False)]
+)
+def test_many_classes_with_few_images_have_a_recipe_of_their_own(
+    digits: Path, tmp_path: Path, recipe: str, classes: int, told: bool
 ) -> None:
     class Listens(_StopsInEpoch):
         def on_start(self, *_: object) -> None:
             raise KeyboardInterrupt
 
+    files = iter(sorted((digits / "7").iterdir()))
+    for number in range(classes):
+        folder = tmp_path / "pictures" / f"kind{number:02}"
+        folder.mkdir(parents=True)
+        for _ in range(4):
+            shutil.copy(next(files), folder)
     observer = Listens(0)
     with pytest.raises(KeyboardInterrupt):
-        stridednet.train(pictures, recipe, out=tmp_path / "run", observer=observer)
-    assert any("are few: --recipe few" in text for text in observer.said) == told
+        stridednet.train(tmp_path / "pictures", recipe, {"image_size": 32}, out=tmp_path / "run", observer=observer)
+    assert (
+        any(text == "50 classes with 3 training images each: --recipe many is made for that" for text in observer.said)
+        == told
+    )
 
 
 def test_wrong_input_leaves_nothing_behind(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

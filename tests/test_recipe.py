@@ -40,9 +40,9 @@ def test_tutorial_has_the_tutorials_numbers() -> None:
 AUTO = {"batch_size": "auto", "epochs": "auto", "effort": 600.0, "optimizer.learning_rate": 2e-3}
 
 
-@pytest.mark.parametrize("name", ["accurate", "few", "fast", "tutorial"])
+@pytest.mark.parametrize("name", ["accurate", "fast", "many", "tutorial"])
 def test_builtin_recipe_files_write_out_every_setting_but_the_users_own(name: str) -> None:
-    assert builtin_recipes() == ["accurate", "fast", "few", "tutorial"]
+    assert builtin_recipes() == ["accurate", "fast", "many", "tutorial"]
     text = (Path(__file__).parents[1] / f"src/stridednet/recipes/{name}.toml").read_text()
     written = tomllib.loads(text)
     keys = {f"{key}.{inner}" if isinstance(value, dict) else key for key, value in written.items()
@@ -136,7 +136,9 @@ def test_a_wrong_value_is_refused_in_one_line(key: str, value: object) -> None:
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="no recipe 'fats': give a TOML file or one of accurate, fast, few, tutorial"):
+    with pytest.raises(
+        RecipeError, match="no recipe 'fats': give a TOML file or one of accurate, fast, many, tutorial"
+    ):
         load_recipe("fats")
     broken = tmp_path / "broken.toml"
     broken.write_text("epochs = = 3")

@@ -30,7 +30,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     [
         (["train", "nowhere"], "no such folder: "),
         (["train", "a", "-d", "b"], "two data sets, 'a' and -d 'b'; give one"),
-        (["train", "--recipe", "fats"], "no recipe 'fats': give a TOML file or one of accurate, fast, few, tutorial"),
+        (["train", "--recipe", "fats"], "no recipe 'fats': give a TOML file or one of accurate, fast, many, tutorial"),
         (["train", "--set", "epoch=3"], "unknown setting 'epoch'; did you mean epochs?"),
         (["train", "--set", "epochs"], "--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: 'epochs'"),
         (
