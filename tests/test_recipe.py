@@ -7,17 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stridednet.errors import RecipeError
-from stridednet.recipe import (
-    REGULARIZERS,
-    SETTINGS,
-    Recipe,
-    Term,
-    builtin_recipes,
-    hints_that_hold,
-    load_recipe,
-    parse_override,
-    parse_term,
-)
+from stridednet.recipe import SETTINGS, Recipe, builtin_recipes, hints_that_hold, load_recipe, parse_override
+from stridednet.settings import REGULARIZERS, Term, parse_term
 
 
 def test_tutorial_has_the_tutorials_numbers() -> None:

@@ -7,7 +7,7 @@ import pytest
 from conftest import copy_digits
 from stridednet.data.prepare import prepare
 from stridednet.errors import DataError
-from stridednet.recipe import DataSettings
+from stridednet.settings import DataSettings
 
 
 def _prepare(folder: Path, **settings: object) -> tuple[object, list[str]]:

@@ -10,7 +10,7 @@ from keras import layers
 from stridednet.errors import ModelError, RunError
 from stridednet.evaluation.learned_filters import learned_example
 from stridednet.models.catalogue import MODELS, build_model
-from stridednet.recipe import ModelSettings
+from stridednet.settings import ModelSettings
 
 
 def _save(folder: Path, *stack: keras.Layer, shape: tuple[int | None, ...] = (28, 28, 3)) -> keras.Model:

@@ -10,7 +10,8 @@ from keras import layers
 from stridednet.data.batches import Batch
 from stridednet.errors import RunError
 from stridednet.models.catalogue import build_model
-from stridednet.recipe import OptimizerSettings, Recipe
+from stridednet.recipe import Recipe
+from stridednet.settings import OptimizerSettings
 from stridednet.training.graph import Graph
 from stridednet.training.kernels import Mode
 from stridednet.training.native import NativeExecutor

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from stridednet.recipe import OptimizerSettings
+from stridednet.settings import OptimizerSettings
 from stridednet.training.optimizer import Optimizer
 from stridednet.training.parameters import Parameters
 from stridednet.training.schedule import Schedule

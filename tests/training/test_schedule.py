@@ -1,6 +1,6 @@
 import pytest
 
-from stridednet.recipe import OptimizerSettings
+from stridednet.settings import OptimizerSettings
 from stridednet.training.schedule import Schedule
 
 

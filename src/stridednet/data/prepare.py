@@ -13,7 +13,7 @@ from stridednet.data.duplicates import Duplicate, find_duplicates
 from stridednet.data.scan import Manifest, printable, scan
 from stridednet.data.split import Split, split, split_per_class, with_fold
 from stridednet.errors import DataError
-from stridednet.recipe import DataSettings
+from stridednet.settings import DataSettings
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from stridednet.models.strided import StridedNet
 from stridednet.models.terms import constraint, regularizer
 from stridednet.models.user_builder import build_user_model, is_user_builder, user_builder
 from stridednet.models.vgg import build_vgg
-from stridednet.recipe import ModelSettings, builtin_recipes, load_recipe
+from stridednet.recipe import builtin_recipes, load_recipe
+from stridednet.settings import ModelSettings
 
 
 @dataclass(frozen=True)

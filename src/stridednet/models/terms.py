@@ -2,7 +2,7 @@
 
 import keras
 
-from stridednet.recipe import CONSTRAINTS, REGULARIZERS, parse_term
+from stridednet.settings import CONSTRAINTS, REGULARIZERS, parse_term
 
 
 def regularizer(text: str) -> keras.regularizers.Regularizer | None:

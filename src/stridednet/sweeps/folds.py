@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from stridednet.data.prepare import TrainingData, prepare
-from stridednet.recipe import DataSettings, Recipe
+from stridednet.recipe import Recipe
+from stridednet.settings import DataSettings
 
 _MEASURED_ON = "for each seed a part of train is drawn to measure on, and test is not looked at"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stridednet.data.batches import Batch
 from stridednet.errors import RunError
-from stridednet.recipe import Precision
+from stridednet.settings import Precision
 from stridednet.training.graph import Graph
 from stridednet.training.kernels import Mode
 from stridednet.training.optimizer import Optimizer

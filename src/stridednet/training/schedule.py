@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from stridednet.recipe import OptimizerSettings
+from stridednet.settings import OptimizerSettings
 
 _LOWEST = 0.04  # of the peak, where one cycle begins; 1/25 as in Smith and Topin
 
