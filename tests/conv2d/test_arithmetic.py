@@ -186,7 +186,7 @@ def test_standard_deviation_is_that_of_keras(name: str, shape: tuple[int, int, i
 def test_there_is_every_initializer_that_a_recipe_knows() -> None:
     from typing import get_args
 
-    from stridednet.recipe import Initializer
+    from stridednet.settings import Initializer
 
     assert set(INITIALIZERS) == set(get_args(Initializer))
 
