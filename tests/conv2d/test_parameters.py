@@ -97,8 +97,7 @@ def test_names_leave_nothing_out() -> None:
     assert find_parameter("padding").names == ("valid", "same")
     with pytest.raises(ValueError, match=r"must be .* one of \{'valid', 'same'\}|one of \{'same', 'valid'\}"):
         layers.Conv2D(4, 3, padding="causal")
-    from stridednet.settings import Initializer
-    from stridednet.settings import CONSTRAINTS
+    from stridednet.settings import CONSTRAINTS, Initializer
 
     assert set(find_parameter("kernel_initializer").names) == set(Initializer.__args__)  # type: ignore[attr-defined]
     constraints = {form.partition("(")[0] for form in CONSTRAINTS} - {"none"}
