@@ -94,6 +94,33 @@ def test_on_a_terminal_a_table_grows_and_ctrl_c_says_how_to_go_on(pictures: Path
         os.killpg(process.pid, 0)
 
 
+@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+def test_ctrl_c_while_the_processes_of_a_sweep_start_is_as_quiet(pictures: Path, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("stridednet")
+    with subprocess.Popen(
+        [program, "sweep", pictures, *SWEEP, "--jobs", "2", "--out", tmp_path / "interrupted"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        while len(workers := children(process.pid)) < 2 and process.poll() is None:
+            time.sleep(0.01)
+        for worker in workers:  # at their first moment, and in the midst of their imports
+            os.kill(worker, signal.SIGINT)
+        time.sleep(1)
+        assert children(process.pid) == workers
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stderr.endswith(b"finished trials are kept; the same command goes on from there\ninterrupted\n")
+    assert b"Traceback" not in stderr
+
+
+def children(parent: int) -> list[int]:
+    tasks = Path("/proc", str(parent), "task").glob("*/children")
+    return sorted(int(child) for task in tasks for child in task.read_text().split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

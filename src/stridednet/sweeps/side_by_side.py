@@ -4,10 +4,12 @@ Two cores do not train a network of this size twice as fast as one: parts of a s
 for each other. Two trainings, each on a core of its own, get more done than one after the other on both.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from queue import SimpleQueue
 
 from stridednet.errors import InputError
@@ -94,11 +96,29 @@ class _Worker:
         return status
 
     def _start(self) -> subprocess.Popen[str]:
-        self._process = subprocess.Popen(  # noqa: S603 -- this very interpreter
-            [sys.executable, "-m", "stridednet.sweeps.worker", self._cores],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        with _children_deaf_to_interrupts():
+            self._process = subprocess.Popen(  # noqa: S603 -- this very interpreter
+                [sys.executable, "-m", "stridednet.sweeps.worker", self._cores],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+            )
         return self._process
+
+
+@contextmanager
+def _children_deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; the sweep's own decides what to do, and stops the others.
+
+    A child inherits the blocked signals of the thread that starts it, so it is deaf to them from its first moment: a
+    handler of its own would come only after seconds of imports.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

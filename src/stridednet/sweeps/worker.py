@@ -5,7 +5,6 @@ Its end of the lines is here, the sweep's end is in `side_by_side`.
 
 import json
 import os
-import signal
 import sys
 import threading
 from queue import SimpleQueue
@@ -34,8 +33,6 @@ def main(cores: str) -> None:
     Args:
         cores: Numbers of the cores to keep to, separated by commas.
     """
-    # Ctrl-C reaches every process of a terminal; the sweep's own decides what to do, and stops this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     take_cores(int(number) for number in cores.split(","))
     # What a library or a user's model prints must not stand between the outcomes.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
