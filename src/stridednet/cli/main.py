@@ -13,6 +13,7 @@ from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
 from stridednet.errors import InputError, StridedNetError
+from stridednet.cli.garbage import collect_less
 
 INTERRUPTED = 130
 
@@ -51,6 +52,7 @@ def main() -> None:
     """Run the command line, and leave with a status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    collect_less()
     try:
         status = app(arguments, prog_name="stridednet", standalone_mode=False)
     except (StridedNetError, OSError, _UsageError) as error:
