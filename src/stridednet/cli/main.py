@@ -8,12 +8,12 @@ import typer
 
 from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
+from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
 from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
 from stridednet.errors import InputError, StridedNetError
-from stridednet.cli.garbage import collect_less
 
 INTERRUPTED = 130
 
