@@ -33,10 +33,10 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     return int(caught.value.code or 0)
 
 
-def test_a_figure_of_a_picture(command: Command, digits: Path, tmp_path: Path) -> None:
+def test_a_figure_of_a_picture(warm_command: Command, digits: Path, tmp_path: Path) -> None:
     picture = next((digits / "3").iterdir())
     before = picture.read_bytes()
-    done = command("conv2d", *LAYER, "--strides", "2", "--show", "show.png", "--image", picture)
+    done = warm_command("conv2d", *LAYER, "--strides", "2", "--show", "show.png", "--image", picture)
     assert (done.returncode, done.stderr) == (0, "")
     assert "output           13x13x4" in done.stdout
     assert done.stdout.endswith("\ndrawn: show.png\n")
@@ -49,8 +49,8 @@ def test_a_figure_of_a_picture(command: Command, digits: Path, tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["show.png"]
 
 
-def test_an_animation_of_the_built_in_digit(command: Command, tmp_path: Path) -> None:
-    done = command("conv2d", *LAYER, "--kernel", "blur", "--show", "show.gif", "--json")
+def test_an_animation_of_the_built_in_digit(warm_command: Command, tmp_path: Path) -> None:
+    done = warm_command("conv2d", *LAYER, "--kernel", "blur", "--show", "show.gif", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["output_shape"] == [26, 26, 4]  # nothing but JSON
     with Image.open(tmp_path / "show.gif") as animation:
@@ -58,8 +58,8 @@ def test_an_animation_of_the_built_in_digit(command: Command, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["show.png", "show.gif"])
-def test_the_learned_filters_of_a_run(command: Command, run: Path, tmp_path: Path, name: str) -> None:
-    done = command("conv2d", "--run", run, "--show", name)
+def test_the_learned_filters_of_a_run(warm_command: Command, run: Path, tmp_path: Path, name: str) -> None:
+    done = warm_command("conv2d", "--run", run, "--show", name)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Conv2D 4,5,strides=2 on 28x28x3\n")
     with Image.open(tmp_path / name) as picture:

@@ -62,10 +62,10 @@ def messy(digits: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_a_messy_folder_trains_and_its_bad_files_are_listed(messy: Path, command: Command, tmp_path: Path) -> None:
+def test_a_messy_folder_trains_and_its_bad_files_are_listed(messy: Path, warm_command: Command, tmp_path: Path) -> None:
     before = {str(path): path.lstat().st_mtime_ns for path in messy.rglob("*")}
     small = ("--set", "image_size=28", "--set", "model.filters=[8]", "--set", "model.dense_units=16", "-e", "1")
-    done = command("train", messy, *small, "--out", "run")
+    done = warm_command("train", messy, *small, "--out", "run")
     assert (done.returncode, done.stderr) == (0, "")
     for path, reason in BAD.items():
         assert f"skipped {path}: {reason}" in done.stdout
@@ -86,7 +86,7 @@ def test_a_messy_folder_trains_and_its_bad_files_are_listed(messy: Path, command
     assert {"across": "classes", "paths": [f"1/{twin}", "2/copied.png"]} in report["data"]["duplicates"]
     assert {str(path): path.lstat().st_mtime_ns for path in messy.rglob("*")} == before
 
-    strict = command("train", messy, *small, "--strict", "--out", "strict")
+    strict = warm_command("train", messy, *small, "--strict", "--out", "strict")
     assert strict.returncode == 2
     assert strict.stderr.startswith(f"error: {messy}/")
     assert strict.stderr.endswith("(and 6 more); repair or remove it, or leave --strict away\n")

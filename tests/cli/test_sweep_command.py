@@ -27,7 +27,7 @@ def pictures(digits: Path, tmp_path: Path) -> Path:
 
 
 def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
-    command: Command, pictures: Path, tmp_path: Path
+    warm_command: Command, pictures: Path, tmp_path: Path
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     program = Path(sys.executable).with_name("stridednet")
@@ -41,10 +41,10 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
     finished = len(list((killed / "trials").glob("*.json")))
     assert 2 <= finished < 9
 
-    went_on = command("sweep", pictures, *SWEEP, "--out", killed)
+    went_on = warm_command("sweep", pictures, *SWEEP, "--out", killed)
     assert (went_on.returncode, went_on.stderr) == (0, "")
     assert went_on.stdout.count("finished before") == finished
-    uninterrupted = command("sweep", pictures, *SWEEP, "--out", whole, "--json")
+    uninterrupted = warm_command("sweep", pictures, *SWEEP, "--out", whole, "--json")
     assert uninterrupted.returncode == 0, uninterrupted.stderr
 
     def accuracies(folder: Path) -> list[tuple[str, float, float, float]]:
@@ -135,9 +135,9 @@ def children(parent: int) -> list[int]:
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(
-    command: Command, pictures: Path, tmp_path: Path, arguments: list[str], message: str
+    warm_command: Command, pictures: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    done = command("sweep", pictures, *arguments)
+    done = warm_command("sweep", pictures, *arguments)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert message in done.stderr

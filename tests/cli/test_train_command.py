@@ -164,7 +164,7 @@ def test_a_training_on_a_terminal_shows_one_bar(few_digits: Path, tmp_path: Path
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_process_can_be_gone_on_with(
-    sent: signal.Signals, few_digits: Path, command: Command, tmp_path: Path
+    sent: signal.Signals, few_digits: Path, warm_command: Command, tmp_path: Path
 ) -> None:
     longer = ["--set", "epochs=40"]
     process = subprocess.Popen(
@@ -184,17 +184,17 @@ def test_a_stopped_process_can_be_gone_on_with(
         assert process.returncode == 130
         assert error == "interrupted\n"
         assert re.search(r"\d+ epochs are saved; go on with: stridednet train --resume run\n", out)
-    resumed = command("train", "--resume", "run")
+    resumed = warm_command("train", "--resume", "run")
     assert resumed.returncode == 0
-    straight = command("train", few_digits, *SETTINGS, *longer, "--out", "straight")
+    straight = warm_command("train", few_digits, *SETTINGS, *longer, "--out", "straight")
     assert straight.returncode == 0
     assert_same_result(tmp_path / "run", tmp_path / "straight")
-    again = command("train", "--resume", "run")
+    again = warm_command("train", "--resume", "run")
     assert (again.returncode, again.stderr) == (2, "error: the run run is finished; its report is run/report.txt\n")
 
 
-def test_the_protocol_reports_the_mean_over_classes(command: Command, few_digits: Path, tmp_path: Path) -> None:
-    done = command("train", few_digits, *SETTINGS, "--protocol", "8/5", "--out", "run")
+def test_the_protocol_reports_the_mean_over_classes(warm_command: Command, few_digits: Path, tmp_path: Path) -> None:
+    done = warm_command("train", few_digits, *SETTINGS, "--protocol", "8/5", "--out", "run")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     classes = report["report"]["classes"].values()
     assert report["data"]["images"]["train"] == 8 * len(classes)
