@@ -80,7 +80,7 @@ def caltech101() -> Path:
 
 @pytest.fixture
 def warm_command(tmp_path: Path) -> Command:
-    """As `command`, forked from a process that has made the imports: seconds quicker, for what does not depend on them."""
+    """As `command`, seconds quicker: forked from a process that has made the imports. Not for what depends on them."""
     return lambda *arguments: run_warm(arguments, tmp_path)
 
 

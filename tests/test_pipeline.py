@@ -155,6 +155,21 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(
     assert (tmp_path / "other" / "split.csv").read_bytes() == (finished / "split.csv").read_bytes()
 
 
+def test_validating_less_often_changes_nothing_else(finished: Path, pictures: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        stridednet.train(
+            pictures, "tutorial", settings=SMALL | {"validation_freq": 2}, out=run, observer=_StopsInEpoch(3)
+        )
+    stridednet.resume(run)
+    every = from_csv((finished / "history.csv").read_text())
+    some = from_csv((run / "history.csv").read_text())
+    assert [row.val_accuracy for row in some] == [None, every[1].val_accuracy, every[2].val_accuracy]
+    assert [row.val_loss for row in some] == [None, every[1].val_loss, every[2].val_loss]
+    assert [(row.loss, row.accuracy) for row in some] == [(row.loss, row.accuracy) for row in every]
+    assert (run / "report.txt").read_text() == (finished / "report.txt").read_text()
+
+
 class _StopsInEpoch(Observer):
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch

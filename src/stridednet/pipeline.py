@@ -127,7 +127,9 @@ def fit(recipe: Recipe, data: TrainingData, observer: Observer | None = None) ->
     validation = partial(data.batches, data.split.curve)
     epochs = range(1, int(recipe.epochs) + 1)
     stream = _training_batches(recipe, data)
-    return executor, list(train_epochs(executor, stream, validation, epochs, recipe.seed, observer or Observer()))
+    observer = observer or Observer()
+    rows = train_epochs(executor, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
+    return executor, list(rows)
 
 
 def resume(
@@ -269,7 +271,10 @@ class _Training:
         epochs = range(len(history) + 1, last + 1)
         self.observer.on_start(Plan(last, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
         try:
-            for row in train_epochs(self.executor, stream, validation, epochs, recipe.seed, self.observer):
+            rows = train_epochs(
+                self.executor, stream, validation, epochs, recipe.validation_freq, recipe.seed, self.observer
+            )
+            for row in rows:
                 self.run.save_epoch(Checkpoint(self.executor.state(), [*history, row], data.hash))
                 history.append(row)
                 self.observer.on_epoch(row)

@@ -38,6 +38,7 @@ class Recipe(Settings):
     batch_size: PositiveInt | Literal["auto"] = 32
     epochs: PositiveInt | Literal["auto"] = 50
     effort: Annotated[float, Field(gt=0)] = 600.0  # how long epochs = "auto" trains; see `Recipe.sized`
+    validation_freq: PositiveInt = 1  # validate after every so many epochs, as in Keras' `fit`, and after the last
     label_smoothing: Rate = 0.0
     precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

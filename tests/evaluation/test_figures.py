@@ -1,3 +1,5 @@
+import dataclasses
+import re
 from pathlib import Path
 
 import matplotlib.image
@@ -35,6 +37,17 @@ def test_it_draws_four_curves(tmp_path: Path, epochs: int) -> None:
     for colour in ("#E24A33", "#348ABD", "#988ED5", "#777777"):
         rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
         assert (np.abs(image - rgb).max(axis=2) < 0.02).sum() > 50, colour
+
+
+def test_an_epoch_that_was_not_validated_is_no_point_of_the_curve(tmp_path: Path) -> None:
+    rows = _history(4)
+    rows[0] = dataclasses.replace(rows[0], val_loss=None, val_accuracy=None)
+    rows[2] = dataclasses.replace(rows[2], val_loss=None, val_accuracy=None)
+    plot_history(rows, "test", tmp_path / "plot.svg")
+    svg = (tmp_path / "plot.svg").read_text()
+    assert "measured after some epochs" in svg
+    for colour in ("#348abd", "#777777"):  # of val_loss and val_acc: a mark at each of two epochs, one in the legend
+        assert len(re.findall(f"<use [^>]*{colour}", svg)) == 2 + 1
 
 
 def test_it_depends_on_the_scores_alone(tmp_path: Path) -> None:

@@ -93,6 +93,16 @@ def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> No
     assert len(finished.sentences) == 3
 
 
+def test_a_curve_has_the_epochs_that_were_validated(pictures: Path, tmp_path: Path) -> None:
+    settings = SMALL | {"epochs": 3}
+    result = sweep(pictures, {"validation_freq": [1, 2]}, seeds=1, settings=settings, out=tmp_path / "sweep")
+    every, some = (outcome.curve for outcome in result.outcomes)
+    assert None not in every
+    assert some == (None, *every[1:])
+    assert result.outcomes[1].accuracy == some[-1]
+    assert sweep(pictures, {"validation_freq": [1, 2]}, seeds=1, settings=settings, out=tmp_path / "sweep") == result
+
+
 def test_comparisons_are_paired_by_seed(finished: SweepResult) -> None:
     accuracy = {(outcome.variant, outcome.seed): outcome.accuracy for outcome in finished.outcomes}
     for comparison in finished.comparisons[1:]:

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from stridednet.training.history import EpochRow
+from stridednet.training.history import EpochRow, validations
 from stridednet.training.observer import Observer, Plan
 from stridednet.training.scores import Scores
 
@@ -38,9 +38,8 @@ class _LineObserver(Observer):
 
     def on_epoch(self, row: EpochRow) -> None:
         self.on_message(
-            f"{_epoch(row.epoch, self._epochs)}  {_scores(row.loss, row.accuracy)}  "
-            f"{_scores(row.val_loss, row.val_accuracy, 'val_')}  {row.images:,} images  "
-            f"{row.seconds:.1f} s  {row.images / row.seconds:,.0f} images/s"
+            f"{_epoch(row.epoch, self._epochs)}  {_scores(row.loss, row.accuracy)}  {_val_scores([row])}"
+            f"{row.images:,} images  {row.seconds:.1f} s  {row.images / row.seconds:,.0f} images/s"
         )
 
 
@@ -74,7 +73,7 @@ class _BarObserver(Observer):
 
     def on_start(self, plan: Plan) -> None:
         self._plan = plan
-        self._val = _scores(plan.finished[-1].val_loss, plan.finished[-1].val_accuracy, "val_") if plan.finished else ""
+        self._val = _val_scores(plan.finished)
         self._speed = 0.0
         self._last_step = time.perf_counter()
         self._task = self._bar.add_task(
@@ -96,7 +95,7 @@ class _BarObserver(Observer):
         )
 
     def on_epoch(self, row: EpochRow) -> None:
-        self._val = _scores(row.val_loss, row.val_accuracy, "val_")
+        self._val = _val_scores([row]) or self._val
         self._bar.scores = f"{_scores(row.loss, row.accuracy)}  {self._val}"
         self._last_step = time.perf_counter()  # without the validation
 
@@ -106,6 +105,11 @@ class _BarObserver(Observer):
 
 def _epoch(number: int, of: int) -> str:
     return f"epoch {number:>{len(str(of))}}/{of}"
+
+
+def _val_scores(history: Iterable[EpochRow]) -> str:
+    """Write the last validation, with space for what follows; nothing if there was none."""
+    return "".join(f"{_scores(*scores, 'val_')}  " for _, scores in validations(history)[-1:])
 
 
 def _scores(loss: float, accuracy: float, prefix: str = "") -> str:

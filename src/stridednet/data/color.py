@@ -37,7 +37,7 @@ def recolor(images: NDArray[np.uint8], brightness: Floats, contrast: Floats, sat
 
     All three are linear in the pixels, so that an image takes one matrix ``(3, 4)``, and is rounded and clipped once.
     """
-    grey = images.mean(axis=(1, 2)) @ LUMA
+    grey = np.array([cv2.mean(image)[:3] for image in images]) @ LUMA
     colour = saturation[:, None, None] * np.eye(3) + (1 - saturation)[:, None, None] * LUMA
     offset = np.broadcast_to((brightness * (1 - contrast) * grey)[:, None, None], (len(images), 3, 1))
     matrices = np.concatenate([(brightness * contrast)[:, None, None] * colour, offset], axis=2)

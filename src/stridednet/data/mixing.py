@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,8 @@ class Mixing:
             return images, targets
         partners = rng.permutation(len(images))
         own = rng.beta(self.mixup, self.mixup, len(images)).astype(np.float32)
-        pixels, column = own[:, None, None, None], own[:, None]
-        blend = images * pixels + images[partners] * (1 - pixels)
-        return np.rint(blend).astype(np.uint8), targets * column + targets[partners] * (1 - column)
+        blends = np.empty_like(images)
+        for image, partner, weight, blend in zip(images, partners, own, blends, strict=True):
+            cv2.addWeighted(image, float(weight), images[partner], 1 - float(weight), 0, dst=blend)
+        column = own[:, None]
+        return blends, targets * column + targets[partners] * (1 - column)

@@ -9,7 +9,7 @@ from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator
 
 from stridednet.errors import InputError
-from stridednet.training.history import EpochRow
+from stridednet.training.history import EpochRow, validations
 
 
 def figure_formats() -> list[str]:
@@ -39,13 +39,17 @@ def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
     """
     epochs = [row.epoch for row in history]
     marker = "o" if len(history) == 1 else None  # a single point draws no line
+    validated = validations(history)
+    val_epochs = [epoch for epoch, _ in validated]
+    when = "each epoch" if val_epochs == epochs else "some epochs"
+    val_marker = "o" if len(validated) < len(history) else marker  # shows which epochs those are
     with context("ggplot"):
         figure = Figure(figsize=(8, 6))
         axes = figure.add_subplot()
         axes.plot(epochs, [row.loss for row in history], label="train_loss", marker=marker)
-        axes.plot(epochs, [row.val_loss for row in history], label="val_loss", marker=marker)
+        axes.plot(val_epochs, [val.loss for _, val in validated], label="val_loss", marker=val_marker, markersize=4)
         axes.plot(epochs, [row.accuracy for row in history], label="train_acc", marker=marker)
-        axes.plot(epochs, [row.val_accuracy for row in history], label="val_acc", marker=marker)
+        axes.plot(val_epochs, [val.accuracy for _, val in validated], label="val_acc", marker=val_marker, markersize=4)
         axes.set_title("Training Loss and Accuracy on Dataset")
         axes.set_xlabel("Epoch #")
         axes.set_ylabel("Loss/Accuracy")
@@ -55,7 +59,7 @@ def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
         figure.text(
             0.99,
             0.01,
-            f"val = {curve} subset, measured after each epoch; it chooses nothing",
+            f"val = {curve} subset, measured after {when}; it chooses nothing",
             ha="right",
             va="bottom",
             fontsize=8,

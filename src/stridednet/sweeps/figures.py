@@ -82,13 +82,17 @@ def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
         curves = [outcome.curve for outcome in outcomes if outcome.variant == name and outcome.curve]
         if not curves:
             continue
-        by_epoch = list(zip(*curves, strict=True))
-        epochs = range(1, len(by_epoch) + 1)
-        means = [statistics.fmean(values) for values in by_epoch]
+        by_epoch = [
+            (epoch, [value for value in values if value is not None])
+            for epoch, values in enumerate(zip(*curves, strict=True), start=1)
+            if None not in values
+        ]
+        epochs = [epoch for epoch, _ in by_epoch]
+        means = [statistics.fmean(values) for _, values in by_epoch]
         look = {"color": _COLOURS[place % len(_COLOURS)], "linestyle": ("-", "--", ":")[place % 3]}
         axes.plot(epochs, means, marker="o", markersize=3, label=short_name(name), **look)
         if len(names) <= _MOST_BANDS:
-            low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
+            low, high = [min(values) for _, values in by_epoch], [max(values) for _, values in by_epoch]
             axes.fill_between(epochs, low, high, color=look["color"], alpha=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")

@@ -152,7 +152,7 @@ def _write(path: Path, text: str) -> None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, tuple):
-        return " ".join(f"{number:.4f}" for number in value)
+        return " ".join("-" if number is None else f"{number:.4f}" for number in value)
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)

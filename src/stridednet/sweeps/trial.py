@@ -16,6 +16,7 @@ from stridednet.models.user_builder import source_of
 from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
+from stridednet.training.history import validations
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Outcome:
     train_images: int = 0
     val_images: int = 0
     cores: int = 0  # that it was trained on, since times on one and on two cannot be compared
-    curve: tuple[float, ...] = ()  # val accuracy after each epoch
+    curve: tuple[float | None, ...] = ()  # val accuracy after each epoch that was validated
     error: str = ""
 
     def to_json(self) -> str:
@@ -91,11 +92,12 @@ def run_trial(trial: Trial) -> Outcome:
     predicting = time.perf_counter() - started
     network = describe(executor.model)
     val_images = len(trial.data.split.val)
+    _, val = validations(history)[-1]
     return Outcome(
         trial.variant.name,
         trial.seed,
-        accuracy=history[-1].val_accuracy,
-        loss=history[-1].val_loss,
+        accuracy=val.accuracy,
+        loss=val.loss,
         seconds=round(sum(row.seconds for row in history), 4),
         predict_ms=round(1000 * predicting / val_images, 4),
         parameters=network.parameters,

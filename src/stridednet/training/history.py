@@ -2,8 +2,11 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from stridednet.training.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -11,15 +14,16 @@ class EpochRow:
     """One row of ``history.csv``.
 
     ``loss`` and ``accuracy`` are means over the epoch's training steps, while the model changes; ``val_loss`` and
-    ``val_accuracy`` are measured after it, on the subset that `Split.curve` names. ``learning_rate`` is that of the
-    step to come. ``seconds`` is the time of the training steps, ``val_seconds`` that of the validation.
+    ``val_accuracy`` are measured after it, on the subset that `Split.curve` names, or None after an epoch that was not
+    validated. ``learning_rate`` is that of the step to come. ``seconds`` is the time of the training steps,
+    ``val_seconds`` that of the validation.
     """
 
     epoch: int
     loss: float
     accuracy: float
-    val_loss: float
-    val_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
     learning_rate: float
     steps: int
     images: int
@@ -30,8 +34,17 @@ class EpochRow:
 History = list[EpochRow]
 
 
+def validations(history: Iterable[EpochRow]) -> list[tuple[int, Scores]]:
+    """Return the validations, each with the number of its epoch."""
+    return [
+        (row.epoch, Scores(row.val_loss, row.val_accuracy))
+        for row in history
+        if row.val_loss is not None and row.val_accuracy is not None
+    ]
+
+
 def to_csv(history: Sequence[EpochRow]) -> str:
-    """Return the rows as CSV; numbers are written so that they read back exactly."""
+    """Return the rows as CSV; numbers are written so that they read back exactly, None as an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(EpochRow)], lineterminator="\n")
     writer.writeheader()
@@ -42,6 +55,12 @@ def to_csv(history: Sequence[EpochRow]) -> str:
 def from_csv(text: str) -> History:
     """Read back what `to_csv` wrote."""
     return [
-        EpochRow(**{field.name: field.type(row[field.name]) for field in fields(EpochRow)})  # type: ignore[operator]
+        EpochRow(**{field.name: _number(row[field.name], whole=field.type is int) for field in fields(EpochRow)})
         for row in csv.DictReader(io.StringIO(text))
     ]
+
+
+def _number(text: str, *, whole: bool) -> Any:
+    if not text:
+        return None
+    return int(text) if whole else float(text)

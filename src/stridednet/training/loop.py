@@ -21,6 +21,7 @@ def train_epochs(
     stream: BatchStream,
     validation: Callable[[], Iterable[Batch]],
     epochs: range,
+    validation_freq: int,
     seed: int,
     observer: Observer,
 ) -> Iterator[EpochRow]:
@@ -34,6 +35,7 @@ def train_epochs(
         stream: Training batches; every epoch has the same number of steps.
         validation: Gives the batches to validate on.
         epochs: The numbers of the epochs to train, the very first being 1.
+        validation_freq: After every how many epochs to validate; after the last one in any case.
         seed: Of the whole training.
         observer: Told of every step.
 
@@ -53,13 +55,14 @@ def train_epochs(
             scores = running.mean()
             _require_finite(scores.loss, epoch)
             trained = time.perf_counter()
-            val = executor.evaluate(validation())
+            validated = epoch % validation_freq == 0 or epoch == epochs[-1]
+            val = executor.evaluate(validation()) if validated else None
             yield EpochRow(
                 epoch=epoch,
                 loss=scores.loss,
                 accuracy=scores.accuracy,
-                val_loss=val.loss,
-                val_accuracy=val.accuracy,
+                val_loss=val.loss if val else None,
+                val_accuracy=val.accuracy if val else None,
                 learning_rate=executor.learning_rate(),
                 steps=step,
                 images=running.images,
