@@ -68,6 +68,21 @@ def test_wrong_input_is_one_line_and_status_2(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "arguments", [["train", "nowhere"], ["train", "--set", "epoch=3"], ["sweep", "nowhere", "--vary", "epochs=1,2"]]
+)
+def test_a_slip_is_told_before_keras_is_loaded(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.argv = ['stridednet', *{arguments!r}]\n"
+        "from stridednet.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, {'keras', 'torch', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "2 set()\n"
+    assert done.stderr.startswith("error: ")
+
+
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     from stridednet.errors import RecipeError
 

@@ -52,6 +52,7 @@ def sweep_command(
     An interrupted sweep goes on when the same command is given again. The test subset is not looked at.
     """
     from stridednet.cli.train import names_of
+    from stridednet.data.scan import check_dataset
     from stridednet.recipe import load_recipe, parse_override
     from stridednet.sweeps.axes import parse_axes, variants
     from stridednet.sweeps.claims import check_expected, verdict
@@ -69,8 +70,10 @@ def sweep_command(
         raise InputError(f"--seeds is at least 1. Received: {seeds}")
     recipe = recipe or planned.recipe
     one_at_a_time = one_at_a_time or planned.one_at_a_time
-    chosen = variants(load_recipe(recipe)[0].replace(settings), axes, one_at_a_time=one_at_a_time)
+    base = load_recipe(recipe)[0].replace(settings)
+    chosen = variants(base, axes, one_at_a_time=one_at_a_time)
     check_expected(planned.expect, [variant.name for variant in chosen[1:]])
+    check_dataset(dataset if dataset is not None else base.data.dataset)
 
     from stridednet.cli.sweep_screen import print_table, sweep_observer
     from stridednet.sweeps.experiment import sweep

@@ -78,10 +78,14 @@ def train_command(
     if resume is not None and (settings or assignments or recipe or out or given):
         raise InputError("--resume goes on with the run's own recipe and data set; only -p goes with it")
 
+    from stridednet.data.scan import check_dataset
     from stridednet.recipe import DEFAULT_RECIPE, load_recipe, parse_override
 
     settings |= dict(map(parse_override, assignments or []))
-    load_recipe(recipe or DEFAULT_RECIPE)[0].replace(settings)  # a typing error is told before Keras is loaded
+    # A typing error is told before Keras is loaded.
+    merged = load_recipe(recipe or DEFAULT_RECIPE)[0].replace(settings)
+    if resume is None:
+        check_dataset(given if given is not None else merged.data.dataset)
 
     from stridednet import pipeline
     from stridednet.cli.progress import console_observer

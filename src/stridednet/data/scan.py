@@ -77,23 +77,33 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def check_dataset(dataset: str | os.PathLike[str]) -> None:
+    """Make sure that a data set is there, without a look into it.
+
+    Raises:
+        DataError: There is neither a folder, nor an archive, nor a data set of this name.
+    """
+    path = Path(dataset).expanduser()
+    if os.fspath(dataset) in SOURCES or path.is_dir():
+        return
+    if not path.exists():
+        raise DataError(f"no such folder: {path}; known names: {', '.join(SOURCES)}")
+    if not is_archive(path):
+        raise DataError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVE_SUFFIXES)})")
+
+
 def dataset_root(dataset: str | os.PathLike[str]) -> Path:
     """Return the folder of a data set, fetching or unpacking it if need be. A name wins over a folder of that name.
 
     Raises:
         DataError: There is neither a folder, nor an archive, nor a data set of this name.
     """
+    check_dataset(dataset)
     name = os.fspath(dataset)
     if name in SOURCES:
         return SOURCES[name].fetch()
     path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    if not path.exists():
-        raise DataError(f"no such folder: {path}; known names: {', '.join(SOURCES)}")
-    if not is_archive(path):
-        raise DataError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVE_SUFFIXES)})")
-    return unpacked(path)
+    return path if path.is_dir() else unpacked(path)
 
 
 def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifest:
