@@ -29,8 +29,13 @@ def take_cores(numbers: Iterable[int]) -> None:
 
 
 def device() -> dict[str, str | int]:
-    """Describe the processor."""
-    return {"kind": "cpu", "name": _cpu_name(), "cores": usable_cores(), "system": platform.system()}
+    """Describe the processor, or the graphics processor that Keras was told to use."""
+    kind, name = "cpu", _cpu_name()
+    if os.environ.get("KERAS_TORCH_DEVICE", "cpu").startswith("cuda"):
+        import torch
+
+        kind, name = "cuda", torch.cuda.get_device_name()
+    return {"kind": kind, "name": name, "cores": usable_cores(), "system": platform.system()}
 
 
 def versions() -> dict[str, str]:

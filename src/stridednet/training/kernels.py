@@ -38,16 +38,17 @@ class Mode:
         """Start again from a seed."""
         self.generator = np.random.Generator(np.random.SFC64(seed))
 
-    def keep(self, shape: torch.Size, rate: float, dtype: torch.dtype) -> Tensor:
-        """Return a mask of zeros, with probability ``rate``, and ones.
+    def keep(self, x: Tensor, rate: float) -> Tensor:
+        """Return a mask like a tensor, of zeros, with probability ``rate``, and ones.
 
-        The probability is a multiple of 1/256 where that is exact, as for 0.25 and 0.5, and else of 1/65536.
+        Every device gets the same mask. The probability is a multiple of 1/256 where that is exact, as for 0.25 and
+        0.5, and else of 1/65536.
         """
         width = torch.int8 if float(rate * 256).is_integer() else torch.int16
         levels = 2 ** (8 * width.itemsize)
-        words = self.generator.integers(0, 2**64, -(-shape.numel() * width.itemsize // 8), np.uint64)
-        drawn = torch.from_numpy(words.view(np.int64)).view(width)[: shape.numel()].view(shape)
-        return drawn.ge(min(round(rate * levels), levels - 1) - levels // 2).to(dtype)
+        words = self.generator.integers(0, 2**64, -(-x.numel() * width.itemsize // 8), np.uint64)
+        drawn = torch.from_numpy(words.view(np.int64)).view(width)[: x.numel()].view(x.shape).to(x.device)
+        return drawn.ge(min(round(rate * levels), levels - 1) - levels // 2).to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,9 @@ def _batch_normalization(setting: Setting) -> Kernel | None:
         return None
     # In float32 whatever the input is: PyTorch's kernel mixes the two.
     channels = layer.moving_mean.shape[0]
-    scale = setting.weights.full(layer.gamma) if layer.scale else torch.ones(channels)
-    offset = setting.weights.full(layer.beta) if layer.center else torch.zeros(channels)
     mean, variance = layer.moving_mean.value.data, layer.moving_variance.value.data
+    scale = setting.weights.full(layer.gamma) if layer.scale else torch.ones_like(mean)
+    offset = setting.weights.full(layer.beta) if layer.center else torch.zeros_like(mean)
 
     def normalized(rows: Tensor) -> Tensor:
         if not (mode.training and layer.trainable):
@@ -231,7 +232,7 @@ def _dropout(setting: Setting) -> Kernel | None:
         if not mode.training or layer.rate == 0:
             return x
         # The factor stays out of the mask, where bfloat16 would round it.
-        kept: Tensor = x * mode.keep(x.shape, layer.rate, x.dtype) * factor
+        kept: Tensor = x * mode.keep(x, layer.rate) * factor
         return kept
 
     return compute

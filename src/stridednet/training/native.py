@@ -21,9 +21,11 @@ State = dict[str, NDArray[np.generic]]
 
 
 def concrete_precision(precision: Precision) -> Precision:
-    """Return the precision that ``auto`` means here: the one in which this processor computes convolutions fastest."""
+    """Return the precision that ``auto`` means here: the one in which Keras' device computes convolutions fastest."""
     if precision != "auto":
         return precision
+    if keras.ops.zeros(()).device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch cannot tell
     return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
 
@@ -31,9 +33,9 @@ def concrete_precision(precision: Precision) -> Precision:
 class NativeExecutor:
     """Trains a model on categorical cross-entropy.
 
-    The parameters and the optimizer stay in float32; the network computes in the chosen precision, batch normalisation
-    and the loss in float32. `predict` always computes in float32. A model has one executor at a time: a second one
-    takes its parameters over.
+    It computes where Keras has put the model. The parameters and the optimizer stay in float32; the network computes in
+    the chosen precision, batch normalisation and the loss in float32. `predict` always computes in float32. A model has
+    one executor at a time: a second one takes its parameters over.
     """
 
     def __init__(
@@ -65,8 +67,8 @@ class NativeExecutor:
 
     def train_batch(self, batch: Batch) -> Scores:
         """Take one step, and return the scores of the batch before it."""
-        targets = torch.from_numpy(batch.targets)
-        scores = self._graph.run(torch.from_numpy(batch.images), training=True)
+        images, targets = self._tensors(batch)
+        scores = self._graph.run(images, training=True)
         loss = self._loss(scores, targets)
         if loss.requires_grad:  # else everything is frozen
             torch.autograd.backward(loss)
@@ -85,8 +87,8 @@ class NativeExecutor:
         weights_penalty = float(self._parameters.penalty())
         running = RunningScores()
         for batch in batches:
-            targets = torch.from_numpy(batch.targets)
-            scores = self._graph.run(torch.from_numpy(batch.images), training=False)
+            images, targets = self._tensors(batch)
+            scores = self._graph.run(images, training=False)
             loss = float(self._loss(scores, targets)) + weights_penalty
             running.add(Scores(loss, _accuracy(scores, targets)), len(targets))
         return running.mean()
@@ -97,8 +99,8 @@ class NativeExecutor:
         if self._exact is None:
             self._exact = Graph(self.model, WorkingCopy(self._parameters, torch.float32), self._mode)
         graph = self._exact
-        parts = [graph.outputs(graph.run(torch.from_numpy(batch.images), training=False)) for batch in batches]
-        outputs: NDArray[np.float32] = torch.cat(parts).numpy()
+        parts = [graph.outputs(graph.run(self._tensors(batch)[0], training=False)) for batch in batches]
+        outputs: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
         return outputs
 
     def learning_rate(self) -> float:
@@ -107,7 +109,7 @@ class NativeExecutor:
 
     def state(self) -> State:
         """Return copies of all variables of the model and of the optimizer's moments."""
-        model = {name: variable.value.detach().numpy().copy() for name, variable in self._variables().items()}
+        model = {name: variable.value.detach().cpu().numpy().copy() for name, variable in self._variables().items()}
         return model | self._optimizer.state()
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -123,6 +125,11 @@ class NativeExecutor:
             variable.assign(state[name])
         self._optimizer.restore(state)
         self._weights.refresh(frozen=True)
+
+    def _tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the images and targets of a batch, where the model is."""
+        device = self._parameters.device
+        return torch.from_numpy(batch.images).to(device), torch.from_numpy(batch.targets).to(device)
 
     def _loss(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return cross-entropy and what layers have added to it, without the penalties on weights."""

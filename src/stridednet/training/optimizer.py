@@ -32,7 +32,7 @@ class Optimizer:
         self._flat.grad = parameters.grad
         self._adam = torch.optim.Adam([self._flat], betas=(_BETA_1, settings.beta_2), fused=True)
         self._adam.state[self._flat] = {
-            "step": torch.zeros(()),
+            "step": torch.zeros((), device=parameters.device),
             "exp_avg": torch.zeros_like(parameters.flat),
             "exp_avg_sq": torch.zeros_like(parameters.flat),
         }
@@ -55,7 +55,7 @@ class Optimizer:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Return copies of the moments and the count of steps."""
-        return {f"optimizer/{name}": value.numpy().copy() for name, value in self._adam.state[self._flat].items()}
+        return {f"optimizer/{name}": value.cpu().numpy().copy() for name, value in self._adam.state[self._flat].items()}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Take over what `state` returned."""

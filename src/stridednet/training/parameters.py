@@ -13,7 +13,7 @@ import torch
 
 
 class Parameters:
-    """The flat tensor ``(n,)``, its gradient, and the penalties of the regularizers."""
+    """The flat tensor ``(n,)``, its gradient, and the penalties of the regularizers, on the device of the model."""
 
     def __init__(self, model: keras.Model) -> None:
         """Move the variables; variables with the same L1 and L2 lie side by side."""
@@ -21,7 +21,8 @@ class Parameters:
         starts = [0]
         for variable in variables:
             starts.append(starts[-1] + variable.value.numel())
-        self.flat = torch.empty(starts[-1])
+        self.device = next((variable.value.device for variable in model.variables), torch.device("cpu"))
+        self.flat = torch.empty(starts[-1], device=self.device)
         self.grad = torch.zeros_like(self.flat)
         self._place = dict(zip(map(id, variables), starts[:-1], strict=True))
         self._variables = variables
@@ -56,7 +57,7 @@ class Parameters:
 
     def penalty(self) -> torch.Tensor:
         """Return what the regularizers add to the loss, a scalar."""
-        total = torch.zeros(())
+        total = torch.zeros((), device=self.device)
         for part, l1, l2 in self._penalties:
             weights = self.flat[part]
             if l2:
