@@ -32,13 +32,13 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     program = Path(sys.executable).with_name("stridednet")
     process = subprocess.Popen([program, "sweep", pictures, *SWEEP, "--out", killed], stdout=subprocess.DEVNULL)
-    for _ in range(1200):
-        if len(list((killed / "trials").glob("*.json"))) >= 2:
+    for _ in range(1200):  # what begins with a dot is being written
+        if len(list((killed / "trials").glob("[!.]*.json"))) >= 2:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    finished = len(list((killed / "trials").glob("*.json")))
+    finished = len(list((killed / "trials").glob("[!.]*.json")))
     assert 2 <= finished < 9
 
     went_on = warm_command("sweep", pictures, *SWEEP, "--out", killed)
@@ -82,7 +82,7 @@ def test_on_a_terminal_a_table_grows_and_ctrl_c_says_how_to_go_on(pictures: Path
     _, stderr = process.communicate()
     assert process.returncode == 130
     assert stderr == b"finished trials are kept; the same command goes on from there\ninterrupted\n"
-    assert list((out / "trials").glob("*.json"))
+    assert list((out / "trials").glob("[!.]*.json"))
     assert not (out / "report.md").exists()
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.decode()).splitlines()
     header = next(line.split() for line in lines if line.startswith("variant"))
