@@ -50,7 +50,7 @@ class Outcome:
     train_images: int = 0
     val_images: int = 0
     cores: int = 0  # that it was trained on, since times on one and on two cannot be compared
-    curve: tuple[float | None, ...] = ()  # val accuracy after each epoch that was validated
+    curve: tuple[float | None, ...] = ()  # val accuracy after each epoch; None where it was not validated
     error: str = ""
 
     def to_json(self) -> str:
