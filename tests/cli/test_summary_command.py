@@ -25,7 +25,7 @@ Command = Callable[..., Done]
 
 
 @pytest.fixture
-def warm_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command in this process, which has imported Keras already."""
 
     def run(*arguments: str) -> Done:
@@ -44,8 +44,8 @@ def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_summary_of_stridednet(warm_command: Command) -> None:
-    done = warm_command("summary", "stridednet")
+def test_summary_of_stridednet(command: Command) -> None:
+    done = command("summary", "stridednet")
     assert done.returncode == 0, done.stderr
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
     assert rows["stem"] == ["stem", "Conv2D", "16,7,strides=2", "45x45x16", "2,368", "4,762,800", "129.6", "kB", "7"]
@@ -55,8 +55,8 @@ def test_summary_of_stridednet(warm_command: Command) -> None:
     assert not any(line != line.rstrip() for line in done.stdout.split("\n\n", 1)[1].splitlines())
 
 
-def test_summary_of_a_model_with_settings_as_json(warm_command: Command) -> None:
-    done = warm_command(
+def test_summary_of_a_model_with_settings_as_json(command: Command) -> None:
+    done = command(
         "summary", "stridednet", "--set", "model.stem_kernel=3", "--image-size", "64", "--classes", "9", "--json"
     )
     assert done.returncode == 0, done.stderr
@@ -67,25 +67,25 @@ def test_summary_of_a_model_with_settings_as_json(warm_command: Command) -> None
     assert result["layers"][-1]["output_shape"] == [9]
 
 
-def test_summary_of_a_saved_model_and_of_its_folder(warm_command: Command, saved_model: Path) -> None:
+def test_summary_of_a_saved_model_and_of_its_folder(command: Command, saved_model: Path) -> None:
     before = saved_model.read_bytes()
-    from_file = warm_command("summary", str(saved_model), "--json")
-    from_folder = warm_command("summary", str(saved_model.parent), "--json")
+    from_file = command("summary", str(saved_model), "--json")
+    from_folder = command("summary", str(saved_model.parent), "--json")
     assert from_file.returncode == 0, from_file.stderr
     assert from_file.stdout == from_folder.stdout
     assert json.loads(from_file.stdout)["parameters"] == keras.saving.load_model(saved_model).count_params()
     assert saved_model.read_bytes() == before
 
 
-def test_summary_draws_the_diagram(warm_command: Command, saved_model: Path, tmp_path: Path) -> None:
+def test_summary_draws_the_diagram(command: Command, saved_model: Path, tmp_path: Path) -> None:
     file = tmp_path / "diagram.svg"
-    done = warm_command("summary", str(saved_model), "--diagram", str(file))
+    done = command("summary", str(saved_model), "--diagram", str(file))
     assert done.returncode == 0, done.stderr
     assert "<svg" in file.read_text()
     assert done.stdout.endswith(f"diagram: {file}\n")
 
 
-def test_what_is_no_model_is_told_in_one_line(warm_command: Command, saved_model: Path, tmp_path: Path) -> None:
+def test_what_is_no_model_is_told_in_one_line(command: Command, saved_model: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.keras"
     broken.write_bytes(b"no zip")
     for arguments, message in (
@@ -100,7 +100,7 @@ def test_what_is_no_model_is_told_in_one_line(warm_command: Command, saved_model
         ),
         (["stridednet", "--set", "model.stem_kernl=3"], "did you mean model.stem_kernel"),
     ):
-        done = warm_command("summary", *arguments)
+        done = command("summary", *arguments)
         assert done.returncode == 2, done
         assert done.stderr.count("\n") == 1
         assert message in done.stderr
