@@ -35,7 +35,8 @@ from stridednet.data.prepare import prepare
 from stridednet.machine import device, usable_cores
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
-from stridednet.training.native import NativeExecutor, concrete_precision
+from stridednet.training.native import NativeExecutor
+from stridednet.training.precision import concrete_precision
 from stridednet.training.schedule import Schedule
 
 LABELS = ("Faces", "Leopards", "Motorbikes", "airplanes")

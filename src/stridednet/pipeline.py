@@ -29,8 +29,9 @@ from stridednet.recipe import DEFAULT_RECIPE, Recipe, hints_that_hold, load_reci
 from stridednet.run import Checkpoint, Run, check_free, written_whole
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
-from stridednet.training.native import NativeExecutor, concrete_precision
+from stridednet.training.native import NativeExecutor
 from stridednet.training.observer import Observer, Plan
+from stridednet.training.precision import concrete_precision
 from stridednet.training.schedule import Schedule
 
 # Where the recipe `many` serves better than `accurate`: it was measured on 101 classes of 30 images.

@@ -14,20 +14,11 @@ from stridednet.training.graph import Graph
 from stridednet.training.kernels import Mode
 from stridednet.training.optimizer import Optimizer
 from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.precision import concrete_precision
 from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores, Scores
 
 State = dict[str, NDArray[np.generic]]
-
-
-def concrete_precision(precision: Precision) -> Precision:
-    """Return the precision that ``auto`` means here: the one in which Keras' device computes convolutions fastest."""
-    if precision != "auto":
-        return precision
-    if keras.ops.zeros(()).device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch cannot tell
-    return "bfloat16" if able.get("avx512_bf16") or able.get("amx_bf16") else "float32"
 
 
 class NativeExecutor:
