@@ -180,28 +180,32 @@ def _batch_normalization(setting: Setting) -> Kernel | None:
     if layer.axis not in (-1, layer.input_spec.ndim - 1) or layer.renorm or layer.synchronized:
         return None
     # In float32 whatever the input is: PyTorch's kernel mixes the two.
-    channels = layer.moving_mean.shape[0]
     mean, variance = layer.moving_mean.value.data, layer.moving_variance.value.data
     scale = setting.weights.full(layer.gamma) if layer.scale else torch.ones_like(mean)
     offset = setting.weights.full(layer.beta) if layer.center else torch.zeros_like(mean)
 
-    def normalized(rows: Tensor) -> Tensor:
+    def by_pytorch(x: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what PyTorch's own kernel gives: the result, the mean, and one over the standard deviation."""
+        images = x.dim() == 4
+        view = x.permute(0, 3, 1, 2) if images else x.reshape(-1, len(mean))
+        known = (None, None) if training else (mean, variance)
+        y, batch_mean, inverse = torch.native_batch_norm(
+            view, scale, offset, known[0], known[1], training, 0.0, layer.epsilon
+        )
+        return y.permute(0, 2, 3, 1) if images else y.reshape(x.shape), batch_mean, inverse
+
+    def compute(x: Tensor) -> Tensor:
         if not (mode.training and layer.trainable):
-            return nn.batch_norm(rows, mean, variance, scale, offset, False, 0.0, layer.epsilon)
-        if rows.dtype == torch.float32:
-            y, batch_mean, batch_variance = ExactBatchNormalization.of(rows, scale, offset, layer.epsilon)
+            return by_pytorch(x, training=False)[0]
+        if x.dtype == torch.float32 and x.device.type == "cpu":
+            y, batch_mean, batch_variance = ExactBatchNormalization.of(x, scale, offset, layer.epsilon)
         else:
-            y, batch_mean, inverse = torch.native_batch_norm(rows, scale, offset, None, None, True, 0.0, layer.epsilon)
+            y, batch_mean, inverse = by_pytorch(x, training=True)
             batch_variance = inverse.detach().pow(-2).sub_(layer.epsilon)
         with torch.no_grad():  # Keras averages the biased variance, PyTorch would average the unbiased one
             mean.lerp_(batch_mean, 1 - layer.momentum)
             variance.lerp_(batch_variance, 1 - layer.momentum)
         return y
-
-    def compute(x: Tensor) -> Tensor:
-        if x.dim() == 4 and x.dtype != torch.float32:  # the quicker view for PyTorch's kernel
-            return normalized(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return normalized(x.reshape(-1, channels)).reshape(x.shape)
 
     return compute
 

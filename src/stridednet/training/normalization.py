@@ -1,7 +1,10 @@
 """Batch normalisation with exact float32 statistics.
 
-PyTorch's own CPU kernel adds up tens of thousands of channels-last rows one by one, which costs four digits of a
-float32 statistic. In bfloat16, which has three digits anyway, it is right to use; in float32 it would not match Keras.
+PyTorch's CPU kernels add up a channel's values one by one, tens of thousands of them in an early layer, which costs
+four digits of a float32 statistic. So they get each column of the images as channels of its own: thirty to a hundred
+times fewer values in a row, whose statistics are then combined. The images' memory lies that way already, and the
+kernels' single pass is twice as fast as exact sums in several. In bfloat16, which has three digits anyway, PyTorch's
+own batch normalisation is right to use.
 """
 
 from typing import Any
@@ -12,7 +15,7 @@ Tensor = torch.Tensor
 
 
 class ExactBatchNormalization(torch.autograd.Function):
-    """Normalise rows ``(n, channels)`` by the mean and the biased variance of each channel.
+    """Normalise ``(..., columns, channels)`` by the mean and the biased variance of each channel.
 
     Returns the result, and the mean and variance ``(channels,)``, which are not differentiated.
     """
@@ -22,14 +25,17 @@ class ExactBatchNormalization(torch.autograd.Function):
         context: Any, x: Tensor, scale: Tensor, offset: Tensor, epsilon: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute ``(x - mean) / sqrt(variance + epsilon) * scale + offset``."""
-        mean = x.sum(0).div_(len(x))
-        centred = x - mean
-        variance = (centred * centred).sum(0).div_(len(x))  # torch.var_mean takes ten times as long over rows
+        means, variances = (
+            part.view(-1, len(scale)) for part in torch.batch_norm_update_stats(_by_column(x), None, None, 0.0)
+        )
+        mean = means.mean(0)
+        between = means - mean  # the law of total variance, for columns of equal size
+        variance = torch.addcmul(variances, between, between).mean(0)
         inverse = torch.rsqrt(variance + epsilon)
         slope = scale * inverse
-        context.save_for_backward(centred, inverse, slope)
+        context.save_for_backward(x, mean, inverse, slope)
         context.mark_non_differentiable(mean, variance)
-        return torch.addcmul(offset, centred, slope), mean, variance
+        return torch.addcmul(torch.addcmul(offset, mean, slope, value=-1), x, slope), mean, variance
 
     @classmethod
     def of(cls, x: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -40,10 +46,21 @@ class ExactBatchNormalization(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Ioffe and Szegedy 2015, arXiv:1502.03167, section 3, with the sums over rows taken once."""
-        centred, inverse, slope = context.saved_tensors
-        gradient = gradients[0]
-        of_offset = gradient.sum(0)
-        of_scale = (gradient * centred).sum(0) * inverse
-        pull = slope * inverse * of_scale / len(centred)
-        of_x = torch.addcmul(-slope * of_offset / len(centred), gradient, slope).addcmul_(centred, pull, value=-1)
-        return of_x, of_scale, of_offset, None
+        x, mean, inverse, slope = context.saved_tensors
+        gradient = gradients[0].contiguous()
+        columns = _by_column(x)
+        repeats = columns.shape[1] // len(mean)
+        _, of_scales, of_offsets = torch.ops.aten.native_batch_norm_backward(
+            _by_column(gradient), columns, None, None, None, mean.repeat(repeats), inverse.repeat(repeats), True, 0.0,
+            [False, True, True],
+        )  # fmt: skip
+        of_scale, of_offset = (part.view(repeats, -1).sum(0) for part in (of_scales, of_offsets))
+        count = x.numel() // len(mean)
+        pull = slope * inverse * of_scale / -count
+        constant = torch.addcmul(slope * of_offset / -count, pull, mean, value=-1)
+        return torch.addcmul(constant, gradient, slope).addcmul_(x, pull), of_scale, of_offset, None
+
+
+def _by_column(x: Tensor) -> Tensor:
+    """Return images ``(n, rows, columns, channels)`` as ``(n * rows, columns * channels)``, anything else as it is."""
+    return x.reshape(-1, x.shape[-2] * x.shape[-1]) if x.dim() == 4 else x.reshape(-1, x.shape[-1])
