@@ -68,13 +68,22 @@ def _filled(layer: Any) -> None:
 @pytest.mark.parametrize("make", [*CONVOLUTIONS, *OTHERS])
 @pytest.mark.parametrize("training", [True, False])
 def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, training: bool) -> None:
-    inputs = layers.Input((9, 11, 4))
-    layer = make()
+    _check_against_keras(make(), (3, 9, 11, 4), training)
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 11, 1), (3, 9, 11, 2), (1, 1, 11, 3), (6, 1, 1, 1), (16, 5), (16, 1)])
+def test_batches_of_any_shape_are_normalised_as_keras_does(shape: tuple[int, ...]) -> None:
+    _check_against_keras(layers.BatchNormalization(), shape, training=True)
+
+
+def _check_against_keras(layer: Any, shape: tuple[int, ...], training: bool) -> None:
+    """Compare outputs, gradients and weights behind one step with what the layer itself computes."""
+    inputs = layers.Input(shape[1:])
     model = keras.Model(inputs, layer(inputs))
     _filled(layer)
     before = [weight.copy() for weight in layer.get_weights()]
 
-    theirs = _images().requires_grad_()
+    theirs = _images(shape).requires_grad_()
     expected = layer(theirs, training=training) if layer._call_has_training_arg else layer(theirs)
     direction = torch.from_numpy(np.random.default_rng(2).normal(size=expected.shape).astype(np.float32))
     expected.backward(direction)
@@ -86,7 +95,7 @@ def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, tra
     weights = WorkingCopy(parameters, torch.float32)
     kernel = build_kernel(Setting(layer, weights, Mode(training=training)))
     assert kernel is not None
-    ours = _images().requires_grad_()
+    ours = _images(shape).requires_grad_()
     result = kernel(ours)
     result.backward(direction)
 

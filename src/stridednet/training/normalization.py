@@ -50,7 +50,8 @@ class ExactBatchNormalization(torch.autograd.Function):
         gradient = gradients[0].contiguous()
         columns = _by_column(x)
         repeats = columns.shape[1] // len(mean)
-        means, inverses = (part.expand(repeats, -1).flatten() for part in (mean, inverse))  # `repeat` is slow
+        # Quicker than `repeat`. Made contiguous, as the kernel reads memory: of one channel `flatten` gives a view.
+        means, inverses = (part.expand(repeats, -1).contiguous().view(-1) for part in (mean, inverse))
         of_scales, of_offsets = torch.ops.aten.native_batch_norm_backward(
             _by_column(gradient), columns, None, None, None, means, inverses, True, 0.0, [False, True, True]
         )[1:]
