@@ -21,6 +21,19 @@ hypothesis.settings.load_profile("project")
 PROJECT = Path(__file__).parents[1]
 _BESIDE = PROJECT.parent / "shared" / "data" / "101_ObjectCategories.tar.gz"
 
+# A small StridedNet: the same parts, fewer of them.
+SMALL = {
+    "epochs": 3,
+    "image_size": 20,
+    "batch_size": 16,
+    "precision": "float32",
+    "model.stem_kernel": 3,
+    "model.filters": [8, 16],
+    "model.dense_units": 32,
+    "optimizer.learning_rate": 0.002,
+    "augmentation.horizontal_flip": False,
+}
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

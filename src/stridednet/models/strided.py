@@ -142,7 +142,7 @@ class StridedNet:
         x = activated(x, "dense")
         x = layers.Dropout(dense_dropout, name="dense_dropout")(x)
         outputs = layers.Dense(classes, activation="softmax", name="probabilities")(x)
-        return keras.Model(inputs, outputs, name="stridednet")
+        return keras.Model(inputs, outputs, name="stridednet" if downsample == "strides" else "stridednet_pooled")
 
 
 def _check_groups(groups: int, stem_filters: int, filters: Sequence[int]) -> None:

@@ -1,0 +1,125 @@
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stridednet
+from conftest import SMALL, copy_digits
+from stridednet.errors import DataError, RecipeError
+from stridednet.recipe import Recipe
+from stridednet.run import Run
+from stridednet.training.observer import Observer
+
+
+class StopsAtTheStart(Observer):
+    """Hears what is said before the first epoch."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def on_message(self, text: str) -> None:
+        self.said.append(text)
+
+    def on_start(self, *_: object) -> None:
+        raise KeyboardInterrupt
+
+
+def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
+    def recipe_of(name: str, **arguments: object) -> tuple[Recipe, list[str]]:
+        observer = StopsAtTheStart()
+        with pytest.raises(KeyboardInterrupt):
+            stridednet.train(out=tmp_path / name, observer=observer, **arguments)  # type: ignore[arg-type]
+        return Run.unfinished(tmp_path / name).recipe(), observer.said
+
+    recipe, said = recipe_of("default")
+    assert (recipe.data.dataset, recipe.image_size, recipe.augmentation.horizontal_flip) == ("digits", 28, False)
+    assert said[0] == "digits suggests image_size=28, augmentation.horizontal_flip=false"
+    recipe, said = recipe_of("set", settings={"image_size": 20})
+    assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (20, False)
+    (tmp_path / "own.toml").write_text("image_size = 24\n[augmentation]\nhorizontal_flip = true\n")
+    recipe, said = recipe_of("file", recipe=tmp_path / "own.toml")
+    assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (24, True)
+    assert not said[0].startswith("digits suggests")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "classes", "told"), [("accurate", 50, True), ("accurate", 3, False), ("many", 50, False)]
+)
+def test_many_classes_with_few_images_have_a_recipe_of_their_own(
+    digits: Path, tmp_path: Path, recipe: str, classes: int, told: bool
+) -> None:
+    files = iter(sorted((digits / "7").iterdir()))
+    for number in range(classes):
+        folder = tmp_path / "pictures" / f"kind{number:02}"
+        folder.mkdir(parents=True)
+        for _ in range(4):
+            shutil.copy(next(files), folder)
+    observer = StopsAtTheStart()
+    with pytest.raises(KeyboardInterrupt):
+        stridednet.train(tmp_path / "pictures", recipe, {"image_size": 32}, out=tmp_path / "run", observer=observer)
+    assert (
+        any(text == "50 classes with 3 training images each: --recipe many is made for that" for text in observer.said)
+        == told
+    )
+
+
+def test_wrong_input_leaves_nothing_behind(few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        stridednet.train("nowhere", settings=SMALL)
+    with pytest.raises(DataError, match="no class '9'"):
+        stridednet.train(few_digits, "tutorial", settings=SMALL | {"data.labels": ["0", "9"]})
+    with pytest.raises(RecipeError, match="no model 'vggg'"):
+        stridednet.train(few_digits, "tutorial", settings=SMALL | {"model.name": "vggg"})
+    with pytest.raises(stridednet.StridedNetError, match=r"groups must divide"):
+        stridednet.train(few_digits, "tutorial", settings=SMALL | {"model.groups": 3})
+    assert list(tmp_path.iterdir()) == [few_digits]
+
+
+@pytest.mark.parametrize("constraint", ["max_norm(1)", "unit_norm", "min_max_norm(0.5, 1)", "non_neg"])
+def test_any_constraint_trains(few_digits: Path, tmp_path: Path, constraint: str) -> None:
+    settings = SMALL | {"epochs": 1, "model.kernel_constraint": constraint, "model.bias_constraint": constraint}
+    stridednet.train(few_digits, "tutorial", settings=settings, out=tmp_path / "run")
+
+
+def test_channels_first_is_refused_in_one_line(few_digits: Path, tmp_path: Path) -> None:
+    import keras
+
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(stridednet.StridedNetError, match="training takes images with channels last"):
+            stridednet.train(few_digits, "tutorial", settings=SMALL, out=tmp_path / "run")
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_training(few_digits: Path, tmp_path: Path) -> None:
+    wild = SMALL | {"optimizer.learning_rate": 1e30, "model.activation": "linear"}
+    with pytest.raises(stridednet.StridedNetError, match=r"the loss became (nan|inf) in epoch \d: set a lower"):
+        stridednet.train(few_digits, "tutorial", settings=wild, out=tmp_path / "run")
+
+
+def test_more_images_than_classes_need_no_whole_batch(digits: Path, tmp_path: Path) -> None:
+    pictures = copy_digits(digits, tmp_path / "tiny", "01", 4)
+    result = stridednet.train(pictures, "tutorial", settings=SMALL | {"epochs": 1}, out=tmp_path / "run")
+    assert (result.history[0].steps, result.history[0].images) == (1, 6)
+
+
+def test_another_backend_is_refused_in_one_line(few_digits: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("stridednet"), "train", few_digits],
+        cwd=tmp_path,
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: training runs on the PyTorch backend, but Keras uses jax; unset KERAS_BACKEND, or import stridednet "
+        "before keras\n"
+    )
