@@ -9,8 +9,9 @@ import torch
 from keras import layers
 
 from stridednet.training.graph import Graph
-from stridednet.training.kernels import Mode, Setting, build_kernel, build_merge
+from stridednet.training.kernels import build_kernel, build_merge
 from stridednet.training.parameters import Parameters, WorkingCopy
+from stridednet.training.setting import Mode, Setting
 
 Make = Callable[[], Any]
 
@@ -71,6 +72,19 @@ def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, tra
     _check_against_keras(make(), (3, 9, 11, 4), training)
 
 
+FIRST_LAYERS = _grid(
+    layers.Conv2D, filters=[4], kernel_size=[3, 4, 7, (3, 5)], strides=[2, 3], padding=["same", "valid"],
+    activation=[None, "relu"], use_bias=[True, False],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 16, 3), (2, 15, 17, 1), (2, 8, 9, 4)])
+@pytest.mark.parametrize("make", FIRST_LAYERS)
+def test_first_layers_of_few_channels_are_those_of_keras(make: Make, shape: tuple[int, ...]) -> None:
+    _check_against_keras(make(), shape, training=True)
+
+
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("shape", [(3, 9, 11, 1), (3, 9, 11, 2), (1, 1, 11, 3), (6, 1, 1, 1), (16, 5), (16, 1)])
 def test_batches_of_any_shape_are_normalised_as_keras_does(shape: tuple[int, ...]) -> None:
     _check_against_keras(layers.BatchNormalization(), shape, training=True)
@@ -174,6 +188,7 @@ def test_layers_without_a_kernel_say_so() -> None:
         assert build_kernel(Setting(layer, weights, Mode())) is None
 
 
+@pytest.mark.usefixtures("kernels")
 def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
     mode = Mode(training=True)
     mode.seed(3)
@@ -182,7 +197,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
         dropped = float((mask == 0).float().mean())
         assert dropped == pytest.approx(rate, abs=4 * (rate * (1 - rate) / mask.numel()) ** 0.5)
         assert mask.unique().tolist() == [0.0, 1.0]
-    assert float(mode.keep(torch.empty(400, 1000), 0.999995).mean()) < 1e-3
+    assert float(mode.keep(torch.empty(400, 1000), 0.999995).float().mean()) < 1e-3
     mode.seed(3)
     again = mode.keep(torch.empty(400, 1000), 0.25)
     mode.seed(3)

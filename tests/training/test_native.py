@@ -13,11 +13,11 @@ from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 from stridednet.settings import OptimizerSettings
 from stridednet.training.graph import Graph
-from stridednet.training.kernels import Mode
 from stridednet.training.native import NativeExecutor
 from stridednet.training.parameters import Parameters, WorkingCopy
 from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores
+from stridednet.training.setting import Mode
 
 Make = Callable[[], Any]
 
@@ -66,6 +66,7 @@ def _joined(batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
         {"optimizer.learning_rate": 0.0005, "optimizer.decay": 0.5},
     ],
 )
+@pytest.mark.usefixtures("kernels")
 def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
     recipe = RECIPE.replace({"model.filters": [8, 16]} | settings)
     batches = _batches()
@@ -104,10 +105,16 @@ def test_label_smoothing_is_that_of_keras_loss() -> None:
     assert abs(smooth - plain) > 0.01
 
 
-def test_the_whole_stridednet_has_keras_gradients() -> None:
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize(
+    ("activation", "tolerance"),
+    # Where a value is all but zero, rounding decides whether a ReLU lets it through; a smooth function has no edge.
+    [("silu", 1e-4), ("relu", 0.03)],
+)
+def test_the_whole_stridednet_has_keras_gradients(activation: str, tolerance: float) -> None:
     batch = _batches(1, 16, 96)[0]
     keras.utils.set_random_seed(0)
-    model = build_model(RECIPE.model, 96, 3)
+    model = build_model(RECIPE.replace({"model.activation": activation}).model, 96, 3)
     targets = torch.from_numpy(batch.targets)
     output = model(torch.from_numpy(batch.images), training=True)
     loss = keras.losses.categorical_crossentropy(targets, output).mean() + sum(model.losses)
@@ -127,7 +134,7 @@ def test_the_whole_stridednet_has_keras_gradients() -> None:
         parameters.collect_gradients(weights.leaves)
     for variable, gradient in zip(model.trainable_variables, expected, strict=True):
         found = parameters.view(parameters.grad, variable)
-        assert float((found - gradient).norm()) <= 1e-3 * float(gradient.norm()) + 1e-5, variable.path
+        assert float((found - gradient).norm()) <= tolerance * float(gradient.norm()) + 1e-5, variable.path
 
 
 def test_every_other_layer_is_called_itself() -> None:
@@ -283,6 +290,7 @@ def test_a_model_without_trainable_weights_is_scored() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
 
 
+@pytest.mark.usefixtures("kernels")
 def test_frozen_layers_stay_and_the_model_is_live() -> None:
     keras.utils.set_random_seed(0)
     model = build_model(RECIPE.model, 24, 3)
@@ -302,6 +310,7 @@ def test_frozen_layers_stay_and_the_model_is_live() -> None:
     assert executor.evaluate(batches).accuracy == pytest.approx(np.mean(_joined(batches)[1][:, 1]))
 
 
+@pytest.mark.usefixtures("kernels")
 def test_bfloat16_learns_as_float32_does() -> None:
     def last_loss(precision: str) -> float:
         executor = _executor(RECIPE.replace({"precision": precision, "optimizer.learning_rate": 0.001}))

@@ -1,6 +1,5 @@
 """A functional Keras model -> a list of steps on PyTorch tensors, walked once and run many times."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,11 @@ import torch
 
 from stridednet.errors import ModelError
 from stridednet.models.nodes import nodes_in_order
-from stridednet.training.kernels import Kernel, Mode, Setting, build_kernel, build_merge
+from stridednet.training.block import build_block
+from stridednet.training.chains import Chain, chains
+from stridednet.training.kernels import build_kernel, build_merge
 from stridednet.training.parameters import WorkingCopy
+from stridednet.training.setting import Kernel, Mode, Setting
 
 Tensor = torch.Tensor
 _Compute = Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]
@@ -49,7 +51,7 @@ class Graph:
         self._input = id(model.inputs[0])
         self._output = id(model.outputs[0])
         self._softmax = False
-        self._steps = self._plan(nodes)
+        self._steps = [self._step(chain) for chain in chains(nodes, self._output)]
 
     def run(self, images: Tensor, *, training: bool) -> Tensor:
         """Return the scores of the classes, ``(batch, classes)``, float32, for the functions below.
@@ -77,37 +79,31 @@ class Graph:
         """Return the model's outputs for scores that `run` gave."""
         return torch.softmax(scores, dim=-1) if self._softmax else scores
 
-    def _plan(self, nodes: list[Any]) -> list[_Step]:
-        readers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
-        producer = {id(tensor): node for node in nodes for tensor in node.outputs}
-        folded = {}  # a convolution's or dense layer's node -> the activation behind it, which goes into its kernel
-        for node in nodes:
-            source = producer.get(id(node.input_tensors[0])) if _is_activation(node.operation) else None
-            if source is not None and readers[id(source.outputs[0])] == 1 and _can_fold(source.operation):
-                folded[id(source)] = node
-        gone = {id(node) for node in folded.values()}
-        return [self._step(node, folded.get(id(node))) for node in nodes if id(node) not in gone]
-
-    def _step(self, node: Any, following: Any) -> _Step:
-        layer = node.operation
-        outputs = tuple(id(tensor) for tensor in (following or node).outputs)
-        inputs = tuple(dict.fromkeys(id(tensor) for tensor in node.input_tensors))
-        last = following.operation if following is not None else layer
-        activation = last.activation if following is not None else None
-        softmax = getattr(last, "activation", None) is keras.activations.softmax
-        ends = softmax and self._output in outputs and _can_end(layer, following)
+    def _step(self, chain: Chain) -> _Step:
+        layer = chain.main.operation
+        first, last = chain.nodes[0], chain.nodes[-1]
+        outputs = tuple(id(tensor) for tensor in last.outputs)
+        inputs = tuple(dict.fromkeys(id(tensor) for tensor in first.input_tensors))
+        if chain.around is not None:
+            block = build_block(Setting(layer, self._weights, self._mode), chain.around)
+            return _Step(inputs, outputs, self._kernel_call(block, None))
+        activation = chain.behind.operation.activation if chain.behind is not None else None
+        if chain.lends_relu:
+            activation = keras.activations.linear
+        softmax = getattr(last.operation, "activation", None) is keras.activations.softmax
+        ends = softmax and self._output in outputs and _can_end(layer, chain.behind)
         if ends:
             activation = keras.activations.linear
         merge = build_merge(layer)
         if merge is not None and getattr(layer, "activity_regularizer", None) is None:
-            every = tuple(id(tensor) for tensor in node.input_tensors)  # one tensor may be added to itself
+            every = tuple(id(tensor) for tensor in first.input_tensors)  # one tensor may be added to itself
             return _Step(every, outputs, lambda tensors: (merge(tensors),))
         kernel = None
         if len(inputs) == 1 and isinstance(layer, keras.layers.Layer):
             kernel = build_kernel(Setting(layer, self._weights, self._mode, activation))
         self._softmax |= ends and kernel is not None
         if kernel is None:
-            return _Step(inputs, outputs, self._keras_call(node, following, inputs))
+            return _Step(inputs, outputs, self._keras_call(chain.main, chain.behind, inputs))
         return _Step(inputs, outputs, self._kernel_call(kernel, getattr(layer, "activity_regularizer", None)))
 
     def _kernel_call(self, kernel: Kernel, regularizer: Any) -> _Compute:
@@ -146,19 +142,6 @@ def _taken_losses(layer: Any) -> list[Tensor]:
     losses = [loss for part in layer._flatten_layers() for loss in part._losses]
     layer._clear_losses()
     return losses
-
-
-def _is_activation(operation: Any) -> bool:
-    return type(operation) is keras.layers.Activation and operation.activity_regularizer is None
-
-
-def _can_fold(operation: Any) -> bool:
-    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D, keras.layers.Dense)
-    return (
-        type(operation) in kinds
-        and operation.activation is keras.activations.linear
-        and operation.activity_regularizer is None
-    )
 
 
 def _can_end(layer: Any, following: Any) -> bool:

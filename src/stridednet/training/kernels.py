@@ -6,75 +6,20 @@ PyTorch calls channels last, and what its fastest CPU kernels want, so that no l
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
 import torch
 import torch.nn.functional as nn
 from keras import layers
 
 from stridednet.conv2d.windows import windows
-from stridednet.training.normalization import ExactBatchNormalization
-from stridednet.training.parameters import WorkingCopy
+from stridednet.training import space_to_depth
+from stridednet.training.block import Around, build_block, can_normalise, dropped
+from stridednet.training.setting import Kernel, Setting
 
 Tensor = torch.Tensor
-Kernel = Callable[[Tensor], Tensor]
 Merge = Callable[[tuple[Tensor, ...]], Tensor]
-
-
-@dataclass
-class Mode:
-    """What changes from run to run: whether the model is in training, and the random numbers for dropout.
-
-    They are cheap: NumPy's SFC64, one byte or two for each element.
-    """
-
-    training: bool = False
-    generator: np.random.Generator = field(default_factory=lambda: np.random.Generator(np.random.SFC64(0)))
-
-    def seed(self, seed: int) -> None:
-        """Start again from a seed."""
-        self.generator = np.random.Generator(np.random.SFC64(seed))
-
-    def keep(self, x: Tensor, rate: float) -> Tensor:
-        """Return a mask like a tensor, of zeros, with probability ``rate``, and ones.
-
-        Every device gets the same mask. The probability is a multiple of 1/256 where that is exact, as for 0.25 and
-        0.5, and else of 1/65536.
-        """
-        width = torch.int8 if float(rate * 256).is_integer() else torch.int16
-        levels = 2 ** (8 * width.itemsize)
-        words = self.generator.integers(0, 2**64, -(-x.numel() * width.itemsize // 8), np.uint64)
-        drawn = torch.from_numpy(words.view(np.int64)).view(width)[: x.numel()].view(x.shape).to(x.device)
-        return drawn.ge(min(round(rate * levels), levels - 1) - levels // 2).to(x.dtype)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A layer and where it is: what a kernel is built from.
-
-    Args:
-        layer: A built Keras layer.
-        weights: Where its weights are, in the precision to compute in.
-        mode: What changes from run to run.
-        following: The activation function behind a convolution or a dense layer that has none of its own.
-    """
-
-    layer: Any
-    weights: WorkingCopy
-    mode: Mode
-    following: Any = None
-
-    @property
-    def activation(self) -> Any:
-        """The function that the layer's output goes through."""
-        return self.layer.activation if self.following is None else self.following
-
-    def bias(self) -> Tensor | None:
-        """The layer's bias, if it has one."""
-        return self.weights.tensor(self.layer.bias) if self.layer.use_bias else None
 
 
 def build_kernel(setting: Setting) -> Kernel | None:
@@ -138,6 +83,14 @@ def _convolution(setting: Setting) -> Kernel | None:
         read = x[:, ::rows, ::columns].permute(0, 3, 1, 2)
         return activated(nn.conv2d(read, kernel.permute(3, 2, 0, 1), bias, groups=layer.groups))
 
+    def compute_deep(x: Tensor) -> Tensor:
+        image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.kernel_size)
+        image = nn.pad(image, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else image
+        return activated(space_to_depth.convolve(image.permute(0, 2, 3, 1), kernel, bias, layer.strides[0]))
+
+    plain = layer.groups == 1 and layer.dilation_rate == (1, 1)
+    if plain and space_to_depth.gains(layer.input_spec.axes[-1], layer.kernel_size, layer.strides):
+        return compute_deep
     # A 1x1 kernel with strides only reads every second pixel or so, and needs no padding. The strides are taken here,
     # since oneDNN writes past its memory in the backward pass of such a layer with few channels, and crashes or gives
     # wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035).
@@ -176,38 +129,7 @@ def _separable_convolution(setting: Setting) -> Kernel | None:
 
 
 def _batch_normalization(setting: Setting) -> Kernel | None:
-    layer, mode = setting.layer, setting.mode
-    if layer.axis not in (-1, layer.input_spec.ndim - 1) or layer.renorm or layer.synchronized:
-        return None
-    # In float32 whatever the input is: PyTorch's kernel mixes the two.
-    mean, variance = layer.moving_mean.value.data, layer.moving_variance.value.data
-    scale = setting.weights.full(layer.gamma) if layer.scale else torch.ones_like(mean)
-    offset = setting.weights.full(layer.beta) if layer.center else torch.zeros_like(mean)
-
-    def by_pytorch(x: Tensor, training: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what PyTorch's own kernel gives: the result, the mean, and one over the standard deviation."""
-        images = x.dim() == 4
-        view = x.permute(0, 3, 1, 2) if images else x.reshape(-1, len(mean))
-        known = (None, None) if training else (mean, variance)
-        y, batch_mean, inverse = torch.native_batch_norm(
-            view, scale, offset, known[0], known[1], training, 0.0, layer.epsilon
-        )
-        return y.permute(0, 2, 3, 1) if images else y.reshape(x.shape), batch_mean, inverse
-
-    def compute(x: Tensor) -> Tensor:
-        if not (mode.training and layer.trainable):
-            return by_pytorch(x, training=False)[0]
-        if x.dtype == torch.float32 and x.device.type == "cpu":
-            y, batch_mean, batch_variance = ExactBatchNormalization.of(x, scale, offset, layer.epsilon)
-        else:
-            y, batch_mean, inverse = by_pytorch(x, training=True)
-            batch_variance = inverse.detach().pow(-2).sub_(layer.epsilon)
-        with torch.no_grad():  # Keras averages the biased variance, PyTorch would average the unbiased one
-            mean.lerp_(batch_mean, 1 - layer.momentum)
-            variance.lerp_(batch_variance, 1 - layer.momentum)
-        return y
-
-    return compute
+    return build_block(setting, Around()) if can_normalise(setting.layer) else None
 
 
 def _dense(setting: Setting) -> Kernel | None:
@@ -230,14 +152,11 @@ def _dropout(setting: Setting) -> Kernel | None:
     layer, mode = setting.layer, setting.mode
     if layer.noise_shape is not None or layer.rate >= 1:
         return None
-    factor = 1 / (1 - layer.rate)
 
     def compute(x: Tensor) -> Tensor:
         if not mode.training or layer.rate == 0:
             return x
-        # The factor stays out of the mask, where bfloat16 would round it.
-        kept: Tensor = x * mode.keep(x, layer.rate) * factor
-        return kept
+        return dropped(x, mode.keep(x, layer.rate), layer.rate)
 
     return compute
 
@@ -283,6 +202,12 @@ def _activation_layer(setting: Setting) -> Kernel | None:
     return torch.relu if activation is keras.activations.relu else activation
 
 
+def _relu_layer(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
+    return torch.relu if plain else None
+
+
 def _rescaling(setting: Setting) -> Kernel | None:
     layer = setting.layer
     if not isinstance(layer.scale, (int, float)) or not isinstance(layer.offset, (int, float)):
@@ -323,6 +248,7 @@ _BUILDERS: dict[type, Callable[[Setting], Kernel | None]] = {
     layers.GlobalMaxPooling2D: _global_maximum,
     layers.MaxPooling2D: _max_pooling,
     layers.Normalization: _normalization,
+    layers.ReLU: _relu_layer,
     layers.Rescaling: _rescaling,
     layers.SeparableConv2D: _separable_convolution,
     layers.ZeroPadding2D: _zero_padding,

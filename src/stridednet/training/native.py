@@ -11,12 +11,12 @@ from stridednet.data.batches import Batch
 from stridednet.errors import RunError
 from stridednet.settings import Precision
 from stridednet.training.graph import Graph
-from stridednet.training.kernels import Mode
 from stridednet.training.optimizer import Optimizer
 from stridednet.training.parameters import Parameters, WorkingCopy
 from stridednet.training.precision import concrete_precision
 from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores, Scores
+from stridednet.training.setting import Mode
 
 State = dict[str, NDArray[np.generic]]
 
@@ -64,12 +64,8 @@ class NativeExecutor:
         if loss.requires_grad:  # else everything is frozen
             torch.autograd.backward(loss)
         with torch.no_grad():
-            loss = loss.detach() + self._parameters.penalty()
-            self._parameters.collect_gradients(self._weights.leaves)
-            self._optimizer.step()
-            self._parameters.apply_constraints()
-            self._weights.refresh()
-        return Scores(float(loss), _accuracy(scores.detach(), targets))
+            penalty = self._optimizer.step(self._weights)
+        return Scores(float(loss.detach()) + penalty, _accuracy(scores.detach(), targets))
 
     @torch.no_grad()
     def evaluate(self, batches: Iterable[Batch]) -> Scores:

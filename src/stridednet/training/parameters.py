@@ -24,9 +24,10 @@ class Parameters:
         self.device = next((variable.value.device for variable in model.variables), torch.device("cpu"))
         self.flat = torch.empty(starts[-1], device=self.device)
         self.grad = torch.zeros_like(self.flat)
+        self.starts = starts  # of each variable in the flat tensor, and the end of the last
         self._place = dict(zip(map(id, variables), starts[:-1], strict=True))
         self._variables = variables
-        self._constrained = [variable for variable in variables if variable.constraint is not None]
+        self.constrained = [variable for variable in variables if variable.constraint is not None]
         with torch.no_grad():
             for variable in variables:
                 view = self.view(self.flat, variable)
@@ -52,8 +53,30 @@ class Parameters:
 
     def kernels(self) -> list[torch.Tensor]:
         """Return the parts of the flat tensor that are kernels, each ``(n,)``: all but vectors."""
-        places = [(self._place[id(variable)], variable) for variable in self._variables if len(variable.shape) > 1]
-        return [self.flat[start : start + variable.value.numel()] for start, variable in places]
+        bounds = itertools.pairwise(self.starts)
+        return [self.flat[slice(*ends)] for ends, kernel in zip(bounds, self.are_kernels(), strict=True) if kernel]
+
+    def are_kernels(self) -> list[bool]:
+        """Say of each variable whether it is a kernel: all but vectors are."""
+        return [len(variable.shape) > 1 for variable in self._variables]
+
+    def strengths(self) -> list[tuple[float, float] | None]:
+        """Return each variable's L1 and L2, None for a regularizer of another kind."""
+        return [_strengths(variable.regularizer) for variable in self._variables]
+
+    def taken_gradient(self, place: int, leaf: torch.Tensor) -> torch.Tensor | None:
+        """Take the gradient of a variable's leaf away, in the leaf's own order in memory.
+
+        A layer that was called itself has its gradient on Keras' own tensor.
+        """
+        gradient, leaf.grad = leaf.grad, None
+        variable = self._variables[place]
+        if variable.value.grad is not None:
+            gradient = variable.value.grad if gradient is None else variable.value.grad + gradient
+            variable.value.grad = None
+        if gradient is None or gradient.stride() == leaf.stride():
+            return gradient
+        return torch.empty_like(leaf, dtype=gradient.dtype).copy_(gradient)
 
     def penalty(self) -> torch.Tensor:
         """Return what the regularizers add to the loss, a scalar."""
@@ -69,19 +92,13 @@ class Parameters:
         return total
 
     def collect_gradients(self, leaves: Sequence[torch.Tensor]) -> None:
-        """Take the gradients of a working copy's leaves, one for each variable, and add those of the regularizers.
-
-        A layer that was called itself has its gradients on Keras' own tensors.
-        """
-        for view, leaf, variable in zip(self._grad_views, leaves, self._variables, strict=True):
-            if leaf.grad is None:
+        """Take the gradients of a working copy's leaves, one for each variable, and add those of the regularizers."""
+        for place, (view, leaf) in enumerate(zip(self._grad_views, leaves, strict=True)):
+            gradient = self.taken_gradient(place, leaf)
+            if gradient is None:
                 view.zero_()
             else:
-                view.copy_(leaf.grad)
-                leaf.grad = None
-            if variable.value.grad is not None:
-                view.add_(variable.value.grad)
-                variable.value.grad = None
+                view.copy_(gradient)
         for part, l1, l2 in self._penalties:
             if l2:
                 self.grad[part].add_(self.flat[part], alpha=2 * l2)
@@ -95,7 +112,7 @@ class Parameters:
 
     def apply_constraints(self) -> None:
         """Put constrained variables back where they may be."""
-        for variable in self._constrained:
+        for variable in self.constrained:
             variable.assign(variable.constraint(variable.value))
 
     def leaves(self, flat: torch.Tensor) -> list[torch.Tensor]:
@@ -114,8 +131,8 @@ class WorkingCopy:
         """Make the copy; `refresh` must follow every change of the parameters."""
         self.dtype = dtype
         self._parameters = parameters
-        self._flat = parameters.flat if dtype == torch.float32 else parameters.flat.to(dtype)
-        self.leaves = parameters.leaves(self._flat)
+        self.flat = parameters.flat if dtype == torch.float32 else parameters.flat.to(dtype)
+        self.leaves = parameters.leaves(self.flat)
         self._frozen: list[tuple[torch.Tensor, keras.Variable]] = []
 
     def tensor(self, variable: keras.Variable) -> torch.Tensor:
@@ -140,8 +157,8 @@ class WorkingCopy:
 
     def refresh(self, *, frozen: bool = False) -> None:
         """Take over the parameters' values, and those of frozen variables too if asked for."""
-        if self._flat is not self._parameters.flat:
-            self._flat.copy_(self._parameters.flat)
+        if self.flat is not self._parameters.flat:
+            self.flat.copy_(self._parameters.flat)
         if frozen:
             for copy, variable in self._frozen:
                 copy.copy_(variable.value.detach())

@@ -1,0 +1,1 @@
+"""Kernels in C for what PyTorch does in many passes over memory, compiled at first use where there is a compiler."""
