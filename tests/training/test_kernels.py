@@ -72,18 +72,6 @@ def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, tra
     _check_against_keras(make(), (3, 9, 11, 4), training)
 
 
-FIRST_LAYERS = _grid(
-    layers.Conv2D, filters=[4], kernel_size=[3, 4, 7, (3, 5)], strides=[2, 3], padding=["same", "valid"],
-    activation=[None, "relu"], use_bias=[True, False],
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("shape", [(2, 16, 16, 3), (2, 15, 17, 1), (2, 8, 9, 4)])
-@pytest.mark.parametrize("make", FIRST_LAYERS)
-def test_first_layers_of_few_channels_are_those_of_keras(make: Make, shape: tuple[int, ...]) -> None:
-    _check_against_keras(make(), shape, training=True)
-
-
 @pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("shape", [(3, 9, 11, 1), (3, 9, 11, 2), (1, 1, 11, 3), (6, 1, 1, 1), (16, 5), (16, 1)])
 def test_batches_of_any_shape_are_normalised_as_keras_does(shape: tuple[int, ...]) -> None:

@@ -8,6 +8,7 @@ from stridednet.data.scan import printable
 from stridednet.evaluation.classification import Classification
 from stridednet.machine import device, versions
 from stridednet.recipe import Recipe
+from stridednet.training.compiled.library import library
 from stridednet.training.history import EpochRow
 
 
@@ -43,6 +44,7 @@ def build_report(
         "training": {
             "epochs": len(history),
             "precision": recipe.precision,
+            "compiled_kernels": library() is not None,
             "images": images,
             "seconds": round(seconds, 3),
             "val_seconds": round(sum(row.val_seconds for row in history), 3),

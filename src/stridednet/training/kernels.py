@@ -14,7 +14,6 @@ import torch.nn.functional as nn
 from keras import layers
 
 from stridednet.conv2d.windows import windows
-from stridednet.training import space_to_depth
 from stridednet.training.block import Around, build_block, can_normalise, dropped
 from stridednet.training.setting import Kernel, Setting
 
@@ -83,14 +82,6 @@ def _convolution(setting: Setting) -> Kernel | None:
         read = x[:, ::rows, ::columns].permute(0, 3, 1, 2)
         return activated(nn.conv2d(read, kernel.permute(3, 2, 0, 1), bias, groups=layer.groups))
 
-    def compute_deep(x: Tensor) -> Tensor:
-        image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.kernel_size)
-        image = nn.pad(image, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else image
-        return activated(space_to_depth.convolve(image.permute(0, 2, 3, 1), kernel, bias, layer.strides[0]))
-
-    plain = layer.groups == 1 and layer.dilation_rate == (1, 1)
-    if plain and space_to_depth.gains(layer.input_spec.axes[-1], layer.kernel_size, layer.strides):
-        return compute_deep
     # A 1x1 kernel with strides only reads every second pixel or so, and needs no padding. The strides are taken here,
     # since oneDNN writes past its memory in the backward pass of such a layer with few channels, and crashes or gives
     # wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035).
