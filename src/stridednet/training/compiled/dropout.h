@@ -10,19 +10,24 @@ static inline uint32_t mixed(uint32_t x) {
     return x ^ (x >> 16);
 }
 
+static inline uint32_t hashed(long place, uint64_t seed) {
+    return mixed(mixed((uint32_t)place ^ (uint32_t)seed) + (uint32_t)(seed >> 32));
+}
+
 /* Write 0 where one of 65,536 equally likely numbers is below `dropped`, else 1. One hash is two numbers: one for the
  * first half of the mask and one for the second. */
-void draw_mask(uint8_t *kept, long n, uint64_t seed, int32_t dropped) {
-    uint32_t first = (uint32_t)seed, second = (uint32_t)(seed >> 32);
-    long half = (n + 1) / 2, other = n / 2;
+void draw_mask(uint8_t *restrict kept, long n, uint64_t seed, int32_t dropped) {
+    long half = n / 2;
+    uint8_t *restrict second = kept + half;
 #pragma omp parallel for schedule(static)
     for (long part = 0; part < MOST_PARTS; part++) {
         long end = half * (part + 1) / MOST_PARTS;
         for (long i = half * part / MOST_PARTS; i < end; i++) {
-            int32_t bits = (int32_t)mixed(mixed((uint32_t)i ^ first) + second);
-            kept[i] = (bits & 0xffff) >= dropped;
-            if (i < other)
-                kept[half + i] = ((bits >> 16) & 0xffff) >= dropped;
+            uint32_t bits = hashed(i, seed);
+            kept[i] = (int32_t)(bits & 0xffff) >= dropped;
+            second[i] = (int32_t)(bits >> 16) >= dropped;
         }
     }
+    if (n % 2)
+        kept[n - 1] = (int32_t)(hashed(half, seed) & 0xffff) >= dropped;
 }
