@@ -12,6 +12,7 @@ from conftest import SMALL, copy_digits
 from stridednet.errors import RunError
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.run import Run
+from stridednet.training.compiled.library import library
 from stridednet.training.history import EpochRow, from_csv
 from stridednet.training.observer import Observer
 
@@ -89,6 +90,7 @@ def test_the_report_holds_every_number(finished: Path) -> None:
     assert report["report"]["support"] == 30
     assert report["training"]["images"] == 240
     assert report["training"]["precision"] == "float32"
+    assert report["training"]["compiled_kernels"] == (library() is not None)
     assert (report["curve_on"], report["report_on"]) == ("test", "test")
     assert {"python", "keras", "torch", "stridednet"} <= report["versions"].keys()
     assert report["device"]["cores"] >= 1
