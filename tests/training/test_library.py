@@ -1,7 +1,10 @@
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from stridednet.training.compiled import library as library_module
 from stridednet.training.compiled.library import library
 
 # Each call looks anew, as a process of its own would.
@@ -23,6 +26,16 @@ def test_it_is_compiled_once(empty_cache: Path) -> None:
     before = made[0].stat().st_mtime_ns
     assert find() is not None
     assert [file.stat().st_mtime_ns for file in (empty_cache / "kernels").iterdir()] == [before]
+
+
+def test_the_compiler_has_nothing_to_say(tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    source = Path(library_module.__file__).with_name("kernels.c")
+    command = [compiler, *library_module._FLAGS, "-Wall", "-Wextra", "-Wpedantic", "-o", tmp_path / "made.so", source]
+    done = subprocess.run([*command, "-lm"], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
