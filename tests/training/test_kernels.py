@@ -46,6 +46,7 @@ OTHERS = [
     *_grid(layers.BatchNormalization, momentum=[0.99, 0.5], epsilon=[1e-3, 1e-5], center=[True, False], scale=[True]),
     *_grid(layers.BatchNormalization, scale=[False], center=[True, False]),
     *_grid(layers.Activation, activation=["relu", "gelu", "softmax", "linear"]),
+    layers.ReLU,
     *_grid(layers.Dense, units=[7], activation=[None, "relu", "softmax"], use_bias=[True, False]),
     *_grid(layers.Rescaling, scale=[1 / 255], offset=[0.0, -1.0]),
     *_grid(layers.ZeroPadding2D, padding=[1, (2, 3), ((0, 1), (2, 0))]),

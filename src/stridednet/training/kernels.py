@@ -15,6 +15,7 @@ from keras import layers
 
 from stridednet.conv2d.windows import windows
 from stridednet.training.block import Around, build_block, can_normalise, dropped
+from stridednet.training.chains import is_relu
 from stridednet.training.setting import Kernel, Setting
 
 Tensor = torch.Tensor
@@ -194,9 +195,7 @@ def _activation_layer(setting: Setting) -> Kernel | None:
 
 
 def _relu_layer(setting: Setting) -> Kernel | None:
-    layer = setting.layer
-    plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
-    return torch.relu if plain else None
+    return torch.relu if is_relu(setting.layer) else None
 
 
 def _rescaling(setting: Setting) -> Kernel | None:
