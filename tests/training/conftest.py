@@ -2,7 +2,7 @@
 
 import pytest
 
-from stridednet.training import setting
+from stridednet.training import layer_setting
 from stridednet.training.compiled import adam, library, normalization
 
 
@@ -11,7 +11,7 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Let a test run both ways; the first needs a C compiler."""
     way: str = request.param
     if way == "pytorch":
-        for module in (setting, adam, normalization):
+        for module in (layer_setting, adam, normalization):
             monkeypatch.setattr(module, "library", lambda: None)
     elif library.library() is None:
         pytest.skip("no C compiler")

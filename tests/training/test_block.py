@@ -7,14 +7,15 @@ import keras
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as nn
 from keras import layers
 
 from stridednet.models.nodes import nodes_in_order
 from stridednet.training.block import Around, build_block
 from stridednet.training.chains import chains
 from stridednet.training.graph import Graph
+from stridednet.training.layer_setting import Mode, Setting
 from stridednet.training.parameters import Parameters, WorkingCopy
-from stridednet.training.setting import Mode, Setting
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -134,6 +135,34 @@ def test_dropout_behind_it_drops_and_grows(channels: int, dtype: torch.dtype) ->
     assert torch.allclose(of_offset, through, rtol=0.01 if dtype == torch.bfloat16 else 1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("channels", [1, 3, 100, 300])
+@pytest.mark.parametrize("relu_before", [True, False])
+@pytest.mark.parametrize("relu_after", [True, False])
+def test_all_of_it_has_the_gradients_of_float64(
+    channels: int, dtype: torch.dtype, relu_before: bool, relu_after: bool
+) -> None:
+    mode = Mode(training=True)
+    block, weights, layer = _block(channels, dtype, Around(relu_before, relu_after, 0.25), mode)
+    x = _images((8, 5, 5, channels)).to(dtype).requires_grad_()
+    direction = torch.from_numpy(np.random.default_rng(2).normal(size=x.shape)).to(dtype)
+    mode.seed(5)
+    kept = mode.keep(x, 0.25)
+    mode.seed(5)
+    (block(x) * direction).sum().backward()
+
+    exact = x.detach().double().requires_grad_()
+    scale, offset = (weights.full(part).detach().double().requires_grad_() for part in (layer.gamma, layer.beta))
+    y = torch.relu(exact) if relu_before else exact
+    y = nn.batch_norm(y.reshape(-1, channels), None, None, scale, offset, True, 0.0, layer.epsilon).view_as(exact)
+    y = torch.relu(y) if relu_after else y
+    (y * kept / 0.75 * direction).sum().backward()
+    relative, absolute = (0.03, 0.03) if dtype == torch.bfloat16 else (1e-5, 0.0)  # sums of signed values, rounded each
+    of_scale, of_offset = (weights.full(part).grad for part in (layer.gamma, layer.beta))
+    for found, expected in ((x.grad, exact.grad), (of_scale, scale.grad), (of_offset, offset.grad)):
+        assert float((found.double() - expected).norm()) <= relative * float(expected.norm()) + absolute
+
+
 def test_statistics_are_exact_far_from_zero() -> None:
     block, _, layer = _block(3, torch.float32, Around(), Mode(training=True))
     layer.momentum = 0.0
@@ -154,10 +183,9 @@ def test_what_is_no_number_stays_none() -> None:
         assert not found[..., 1:].isnan().any()
 
 
-def test_threads_change_nothing_when_compiled(kernels: str) -> None:
-    if kernels != "compiled":
-        pytest.skip("PyTorch's own sums depend on the number of threads")
-
+# PyTorch's own sums depend on the number of threads.
+@pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
+def test_threads_change_nothing_when_compiled() -> None:
     def results() -> list[torch.Tensor]:
         mode = Mode(training=True)
         mode.seed(1)

@@ -13,7 +13,7 @@ import stridednet, keras, torch
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 from stridednet.training.graph import Graph
-from stridednet.training.setting import Mode
+from stridednet.training.layer_setting import Mode
 from stridednet.training.parameters import Parameters, WorkingCopy
 
 def step(settings, precision, device):

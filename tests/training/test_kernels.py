@@ -10,8 +10,8 @@ from keras import layers
 
 from stridednet.training.graph import Graph
 from stridednet.training.kernels import build_kernel, build_merge
+from stridednet.training.layer_setting import Mode, Setting
 from stridednet.training.parameters import Parameters, WorkingCopy
-from stridednet.training.setting import Mode, Setting
 
 Make = Callable[[], Any]
 

@@ -13,11 +13,11 @@ from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 from stridednet.settings import OptimizerSettings
 from stridednet.training.graph import Graph
+from stridednet.training.layer_setting import Mode
 from stridednet.training.native import NativeExecutor
 from stridednet.training.parameters import Parameters, WorkingCopy
 from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores
-from stridednet.training.setting import Mode
 
 Make = Callable[[], Any]
 

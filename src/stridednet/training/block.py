@@ -7,8 +7,8 @@ import torch
 from keras import layers
 
 from stridednet.training.compiled.normalization import can_compute, normalised, normalised_in_training
+from stridednet.training.layer_setting import Kernel, Setting
 from stridednet.training.normalization import ExactBatchNormalization
-from stridednet.training.setting import Kernel, Setting
 
 Tensor = torch.Tensor
 

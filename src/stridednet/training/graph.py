@@ -12,8 +12,8 @@ from stridednet.models.nodes import nodes_in_order
 from stridednet.training.block import build_block
 from stridednet.training.chains import Chain, chains
 from stridednet.training.kernels import build_kernel, build_merge
+from stridednet.training.layer_setting import Kernel, Mode, Setting
 from stridednet.training.parameters import WorkingCopy
-from stridednet.training.setting import Kernel, Mode, Setting
 
 Tensor = torch.Tensor
 _Compute = Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]

@@ -16,7 +16,7 @@ from keras import layers
 from stridednet.conv2d.windows import windows
 from stridednet.training.block import Around, build_block, can_normalise, dropped
 from stridednet.training.chains import is_relu
-from stridednet.training.setting import Kernel, Setting
+from stridednet.training.layer_setting import Kernel, Setting
 
 Tensor = torch.Tensor
 Merge = Callable[[tuple[Tensor, ...]], Tensor]

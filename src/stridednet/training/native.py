@@ -11,12 +11,12 @@ from stridednet.data.batches import Batch
 from stridednet.errors import RunError
 from stridednet.settings import Precision
 from stridednet.training.graph import Graph
+from stridednet.training.layer_setting import Mode
 from stridednet.training.optimizer import Optimizer
 from stridednet.training.parameters import Parameters, WorkingCopy
 from stridednet.training.precision import concrete_precision
 from stridednet.training.schedule import Schedule
 from stridednet.training.scores import RunningScores, Scores
-from stridednet.training.setting import Mode
 
 State = dict[str, NDArray[np.generic]]
 

@@ -14,15 +14,19 @@ Tensor = torch.Tensor
 class CompiledAdam:
     """Takes steps; see `adam.h` for what one is."""
 
-    def __init__(self, parameters: Parameters, moments: tuple[Tensor, Tensor]) -> None:
+    def __init__(self, parameters: Parameters, moments: Sequence[Tensor], betas: tuple[float, float], epsilon: float):
         """Note where each variable lies, and what its regularizer is.
 
         Args:
             parameters: Those that `can_step`.
             moments: The first and the second, each ``(n,)`` like the flat parameters; they are changed.
+            betas: How much of them stays.
+            epsilon: Added to the root of the second.
         """
         self._parameters = parameters
         self._moments = moments
+        self._betas = betas
+        self._epsilon = epsilon
         self._starts = np.array(parameters.starts, np.int64)
         self._l1, self._l2 = (np.array(part, np.float32) for part in zip(*parameters.strengths(), strict=True))
         self._are_kernels = np.array(parameters.are_kernels(), bool)
@@ -34,21 +38,19 @@ class CompiledAdam:
         known = bool(strengths) and all(pair is not None for pair in strengths)
         return known and parameters.device.type == "cpu" and library() is not None
 
-    def step(
-        self, weights: WorkingCopy, alpha: float, betas: tuple[float, float], epsilon: float, decay: float
-    ) -> float:
+    def step(self, weights: WorkingCopy, number: int, rate: float, decay: float) -> float:
         """Change the parameters and their working copy by the gradients of its leaves, which are used up.
 
         Args:
             weights: Has the gradients.
-            alpha: The learning rate with the corrections of both moments' bias in it.
-            betas: How much of the first and the second moment stays.
-            epsilon: Added to the root of the second moment.
+            number: Of the step, the first being 1.
+            rate: The learning rate.
             decay: Share of each kernel that is taken away.
 
         Returns:
             What the regularizers add to the loss, for the parameters as they were.
         """
+        alpha = rate * (1 - self._betas[1] ** number) ** 0.5 / (1 - self._betas[0] ** number)
         gradients = [self._parameters.taken_gradient(place, leaf) for place, leaf in enumerate(weights.leaves)]
         places = np.array([0 if gradient is None else gradient.data_ptr() for gradient in gradients], np.uintp)
         wide = np.array([gradient is not None and gradient.dtype == torch.float32 for gradient in gradients], np.uint8)
@@ -59,7 +61,7 @@ class CompiledAdam:
         penalty: float = kernels.adam(
             len(gradients), *_places([self._starts, places, wide]), self._parameters.flat.data_ptr(),
             *(moment.data_ptr() for moment in self._moments), copies, *_places([self._l1, self._l2, decays]),
-            alpha, *betas, epsilon,
+            alpha, *self._betas, self._epsilon,
         )  # fmt: skip
         if penalty < 0:
             raise MemoryError

@@ -69,6 +69,9 @@ static inline uint16_t bfloat16_of(float value) {
     return value != value ? 0x7fc0 : (uint16_t)rounded; /* rounding up a NaN could make a number of it */
 }
 
+/* What dropout multiplies a value by. The compiler takes the question out of the loops. */
+#define SHARE(place) (kept ? factor * kept[place] : 1.0f)
+
 #define T float
 #define LOAD(place) (place)
 #define STORE(place, value) ((place) = (value))

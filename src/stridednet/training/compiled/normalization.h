@@ -21,8 +21,8 @@ static void NAME(sum_values)(const T *x, long n, long width, const float *guess,
     }
 }
 
-static void NAME(normalise)(const T *restrict x, T *restrict y, long n, long width, const float *slope,
-                            const float *intercept, float before, float after) {
+static void NAME(normalise)(const T *restrict x, T *restrict y, const uint8_t *restrict kept, long n, long width,
+                            const float *slope, const float *intercept, float before, float after, float factor) {
     for (long begin = 0; begin < n; begin += width) {
         const T *row = x + begin;
         T *out = y + begin;
@@ -30,23 +30,7 @@ static void NAME(normalise)(const T *restrict x, T *restrict y, long n, long wid
         for (long j = 0; j < length; j++) {
             float value = LOAD(row[j]);
             float result = (value < before ? before : value) * slope[j] + intercept[j];
-            STORE(out[j], result < after ? after : result);
-        }
-    }
-}
-
-static void NAME(normalise_and_drop)(const T *restrict x, T *restrict y, const uint8_t *restrict kept, long n,
-                                     long width, const float *slope, const float *intercept, float before, float after,
-                                     float factor) {
-    for (long begin = 0; begin < n; begin += width) {
-        const T *row = x + begin;
-        const uint8_t *keep = kept + begin;
-        T *out = y + begin;
-        long length = n - begin < width ? n - begin : width;
-        for (long j = 0; j < length; j++) {
-            float value = LOAD(row[j]);
-            float result = (value < before ? before : value) * slope[j] + intercept[j];
-            STORE(out[j], (result < after ? after : result) * (factor * keep[j]));
+            STORE(out[j], (result < after ? after : result) * SHARE(begin + j));
         }
     }
 }
@@ -58,23 +42,12 @@ static void NAME(sum_gradients)(const T *g, const T *x, const uint8_t *kept, lon
     for (long begin = 0; begin < n; begin += width) {
         const T *row = x + begin, *of_row = g + begin;
         long length = n - begin < width ? n - begin : width;
-        if (kept) {
-            const uint8_t *keep = kept + begin;
-            for (long j = 0; j < length; j++) {
-                float value = LOAD(row[j]), gradient = LOAD(of_row[j]) * (factor * keep[j]);
-                value = value < before ? before : value;
-                gradient = value * slope[j] + intercept[j] > after ? gradient : 0.0f;
-                sum[j] += gradient;
-                products[j] += gradient * (value - mean[j]);
-            }
-        } else {
-            for (long j = 0; j < length; j++) {
-                float value = LOAD(row[j]), gradient = LOAD(of_row[j]);
-                value = value < before ? before : value;
-                gradient = value * slope[j] + intercept[j] > after ? gradient : 0.0f;
-                sum[j] += gradient;
-                products[j] += gradient * (value - mean[j]);
-            }
+        for (long j = 0; j < length; j++) {
+            float value = LOAD(row[j]), gradient = LOAD(of_row[j]) * SHARE(begin + j);
+            value = value < before ? before : value;
+            gradient = value * slope[j] + intercept[j] > after ? gradient : 0.0f;
+            sum[j] += gradient;
+            products[j] += gradient * (value - mean[j]);
         }
     }
 }
@@ -86,23 +59,12 @@ static void NAME(differentiate)(const T *restrict g, const T *restrict x, const 
         const T *row = x + begin, *of_row = g + begin;
         T *out = of_x + begin;
         long length = n - begin < width ? n - begin : width;
-        if (kept) {
-            const uint8_t *keep = kept + begin;
-            for (long j = 0; j < length; j++) {
-                float raw = LOAD(row[j]), gradient = LOAD(of_row[j]) * (factor * keep[j]);
-                float value = raw < before ? before : raw;
-                gradient = value * slope[j] + intercept[j] > after ? gradient : 0.0f;
-                float result = gradient * slope[j] + value * pull[j] + constant[j];
-                STORE(out[j], raw > before ? result : 0.0f);
-            }
-        } else {
-            for (long j = 0; j < length; j++) {
-                float raw = LOAD(row[j]), gradient = LOAD(of_row[j]);
-                float value = raw < before ? before : raw;
-                gradient = value * slope[j] + intercept[j] > after ? gradient : 0.0f;
-                float result = gradient * slope[j] + value * pull[j] + constant[j];
-                STORE(out[j], raw > before ? result : 0.0f);
-            }
+        for (long j = 0; j < length; j++) {
+            float raw = LOAD(row[j]), gradient = LOAD(of_row[j]) * SHARE(begin + j);
+            float value = raw < before ? before : raw;
+            gradient = value * slope[j] + intercept[j] > after ? gradient : 0.0f;
+            float result = gradient * slope[j] + value * pull[j] + constant[j];
+            STORE(out[j], raw > before ? result : 0.0f);
         }
     }
 }
@@ -144,11 +106,8 @@ int NAME(forward)(const T *x, T *y, const uint8_t *kept, long rows, long channel
 #pragma omp parallel for schedule(static)
     for (long part = 0; part < plan.parts; part++) {
         long start = plan_start(&plan, part), n = plan_length(&plan, part);
-        if (kept)
-            NAME(normalise_and_drop)(x + start, y + start, kept + start, n, plan.width, slope, intercept, before,
-                                     after, factor);
-        else
-            NAME(normalise)(x + start, y + start, n, plan.width, slope, intercept, before, after);
+        NAME(normalise)(x + start, y + start, kept ? kept + start : 0, n, plan.width, slope, intercept, before, after,
+                        factor);
     }
     free(slope);
     return 0;

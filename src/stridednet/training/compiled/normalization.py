@@ -1,13 +1,23 @@
 """Batch normalisation with what stands around it, in two passes over memory each way."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from stridednet.training.compiled.library import library
 
 Tensor = torch.Tensor
+
+
+class _Numbers(NamedTuple):
+    """What the kernels are told besides tensors, in their order; a ReLU is a floor of 0, none is one of -infinity."""
+
+    epsilon: float
+    momentum: float
+    floor_before: float
+    floor_after: float
+    factor: float  # of what dropout keeps
 
 
 class CompiledNormalization(torch.autograd.Function):
@@ -20,30 +30,27 @@ class CompiledNormalization(torch.autograd.Function):
         scale: Tensor,
         offset: Tensor,
         moving: tuple[Tensor, Tensor],
-        epsilon: float,
-        momentum: float,
-        floors: tuple[float, float],
         kept: Tensor | None,
-        factor: float,
+        numbers: _Numbers,
     ) -> Tensor:
         x = x.contiguous()
-        mean, inverse = torch.empty_like(scale), torch.empty_like(scale)
-        y = _forward(x, kept, scale, offset, mean, inverse, moving, epsilon, momentum, floors, factor)
-        context.save_for_backward(x, scale, offset, mean, inverse, kept)
-        context.floors, context.factor = floors, factor
+        statistics = torch.empty_like(scale), torch.empty_like(scale)
+        y = _forward(x, kept, (scale, offset, *statistics), moving, numbers)
+        context.save_for_backward(x, kept, scale, offset, *statistics)
+        context.numbers = numbers
         return y
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
-        x, scale, offset, mean, inverse, kept = context.saved_tensors
+        x, kept, *of_channels = context.saved_tensors
         gradient = gradients[0].contiguous()
-        of_x, of_scale, of_offset = torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
-        channels = len(scale)
+        of_x, of_scale, of_offset = (torch.empty_like(tensor) for tensor in (x, *of_channels[:2]))
+        channels = len(of_scale)
         _call(
             "backward", x.dtype, *_places(gradient, x, kept, of_x, of_scale, of_offset), x.numel() // channels,
-            channels, *_places(scale, offset, mean, inverse), *context.floors, context.factor,
+            channels, *_places(*of_channels), *context.numbers[2:],
         )  # fmt: skip
-        return of_x, of_scale, of_offset, None, None, None, None, None, None
+        return of_x, of_scale, of_offset, None, None, None
 
 
 def normalised_in_training(
@@ -73,10 +80,8 @@ def normalised_in_training(
         kept: For dropout, a byte for each element: 1 where it is kept, else 0.
         rate: Of dropout; what is kept grows by ``1 / (1 - rate)``.
     """
-    floors = (_floor(relu_before), _floor(relu_after))
-    y: Tensor = CompiledNormalization.apply(  # type: ignore[no-untyped-call]
-        x, scale, offset, moving, epsilon, momentum, floors, kept, 1 / (1 - rate)
-    )
+    numbers = _Numbers(epsilon, momentum, _floor(relu_before), _floor(relu_after), 1 / (1 - rate))
+    y: Tensor = CompiledNormalization.apply(x, scale, offset, moving, kept, numbers)  # type: ignore[no-untyped-call]
     return y
 
 
@@ -92,8 +97,8 @@ def normalised(
 ) -> Tensor:
     """Normalise by the moving statistics; arguments as above. Not differentiable."""
     inverse = torch.rsqrt(moving[1] + epsilon)
-    floors = (_floor(relu_before), _floor(relu_after))
-    return _forward(x.contiguous(), None, scale, offset, moving[0], inverse, None, epsilon, 1.0, floors, 1.0)
+    numbers = _Numbers(epsilon, 1.0, _floor(relu_before), _floor(relu_after), 1.0)
+    return _forward(x.contiguous(), None, (scale, offset, moving[0], inverse), None, numbers)
 
 
 def can_compute(x: Tensor, scale: Tensor) -> bool:
@@ -108,23 +113,16 @@ _NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 def _forward(
     x: Tensor,
     kept: Tensor | None,
-    scale: Tensor,
-    offset: Tensor,
-    mean: Tensor,
-    inverse: Tensor,
+    of_channels: tuple[Tensor, Tensor, Tensor, Tensor],
     moving: tuple[Tensor, Tensor] | None,
-    epsilon: float,
-    momentum: float,
-    floors: tuple[float, float],
-    factor: float,
+    numbers: _Numbers,
 ) -> Tensor:
-    """Compute it, with the statistics of the batch where there are moving ones to move."""
+    """Compute it from scale, offset, mean and one over the deviation; with moving statistics, these two are results."""
     y = torch.empty_like(x)
-    channels = len(scale)
+    channels = len(of_channels[0])
     _call(
         "forward", x.dtype, *_places(x, y, kept), x.numel() // channels, channels,
-        *_places(scale, offset, mean, inverse, *(moving or (None, None))), epsilon, momentum, *floors, factor,
-        moving is not None,
+        *_places(*of_channels, *(moving or (None, None))), *numbers, moving is not None,
     )  # fmt: skip
     return y
 
