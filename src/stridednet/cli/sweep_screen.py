@@ -65,7 +65,6 @@ class _TableObserver(SweepObserver):
 
     def on_start(self, variants: Sequence[Variant], trials: int) -> None:
         self._variants, self._clock = variants, _Clock(trials)
-        self._spinner = Spinner("dots", "")
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
         self._show()
         self._live.start()
@@ -82,9 +81,10 @@ class _TableObserver(SweepObserver):
 
     def _show(self) -> None:
         clock = self._clock
-        self._spinner.update(text=f"{clock.done} of {clock.trials} trials, {clock.left()} left")
         table = _table(compare(self._variants, self._outcomes), self._console.width)
-        self._live.update(Group("", table, "", self._spinner))
+        # A new one each time, so that the count never runs ahead of the table: another thread draws them.
+        spinner = Spinner("dots", f"{clock.done} of {clock.trials} trials, {clock.left()} left")
+        self._live.update(Group("", table, "", spinner))
 
 
 class _LineObserver(SweepObserver):
