@@ -18,12 +18,12 @@ import stridednet  # noqa: F401  -- before keras, to choose its backend
 import torch  # isort: skip
 
 from stridednet.data.batches import Batch
+from stridednet.executor.schedule import Schedule
+from stridednet.executor.trainer import NativeExecutor
 from stridednet.machine import device, usable_cores
 from stridednet.models.catalogue import MODELS, build_model
 from stridednet.models.description import describe
 from stridednet.recipe import load_recipe
-from stridednet.training.native import NativeExecutor
-from stridednet.training.schedule import Schedule
 from train_throughput import batches_of
 
 

@@ -15,11 +15,11 @@ import numpy as np  # isort: skip
 import torch
 
 from stridednet.data.batches import in_order
+from stridednet.executor.schedule import Schedule
+from stridednet.executor.trainer import NativeExecutor
 from stridednet.machine import device, usable_cores
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
-from stridednet.training.native import NativeExecutor
-from stridednet.training.schedule import Schedule
 
 
 def main() -> None:

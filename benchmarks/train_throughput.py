@@ -32,12 +32,12 @@ import torch.nn.functional as nn
 from stridednet.data.augment import Augmentation
 from stridednet.data.batches import Batch, BatchStream
 from stridednet.data.prepare import prepare
+from stridednet.executor.precision import concrete_precision
+from stridednet.executor.schedule import Schedule
+from stridednet.executor.trainer import NativeExecutor
 from stridednet.machine import device, usable_cores
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
-from stridednet.training.native import NativeExecutor
-from stridednet.training.precision import concrete_precision
-from stridednet.training.schedule import Schedule
 
 LABELS = ("Faces", "Leopards", "Motorbikes", "airplanes")
 CONVOLUTIONS = (  # filters in, filters out, size in, stride, kernel, padding

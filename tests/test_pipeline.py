@@ -10,9 +10,9 @@ import pytest
 import stridednet
 from conftest import SMALL, copy_digits
 from stridednet.errors import RunError
+from stridednet.executor.compiled.library import library
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.run import Run
-from stridednet.training.compiled.library import library
 from stridednet.training.history import EpochRow, from_csv
 from stridednet.training.observer import Observer
 

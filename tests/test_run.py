@@ -6,7 +6,8 @@ import pytest
 
 from stridednet.errors import RunError, StorageError
 from stridednet.recipe import Recipe
-from stridednet.run import Checkpoint, Run, written_whole
+from stridednet.run import Checkpoint, Run
+from stridednet.storage import written_whole
 from stridednet.training.history import EpochRow
 
 ROW = EpochRow(1, 0.1 + 0.2, 0.5, 1.5, 0.25, 1e-4, 52, 1664, 1.25, 0.5)

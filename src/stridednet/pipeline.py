@@ -22,17 +22,18 @@ from stridednet.errors import InputError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
 from stridednet.evaluation.report import build_report
+from stridednet.executor.precision import concrete_precision
+from stridednet.executor.schedule import Schedule
+from stridednet.executor.trainer import NativeExecutor
 from stridednet.machine import usable_cores
 from stridednet.models.catalogue import build_model, check_model
 from stridednet.models.user_builder import settled_name
 from stridednet.recipe import DEFAULT_RECIPE, Recipe, hints_that_hold, load_recipe
-from stridednet.run import Checkpoint, Run, check_free, written_whole
+from stridednet.run import Checkpoint, Run, check_free
+from stridednet.storage import written_whole
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
-from stridednet.training.native import NativeExecutor
 from stridednet.training.observer import Observer, Plan
-from stridednet.training.precision import concrete_precision
-from stridednet.training.schedule import Schedule
 
 # Where the recipe `many` serves better than `accurate`: it was measured on 101 classes of 30 images.
 _MANY_CLASSES, _FEW_OF_EACH = 50, 50

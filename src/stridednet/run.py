@@ -1,13 +1,9 @@
 """The run directory: what lies in it, written whole or not at all, read back, and gone on with."""
 
-import csv
-import io
 import itertools
 import json
-import os
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.data.archive import ARCHIVE_SUFFIXES
-from stridednet.errors import RunError, StorageError
+from stridednet.errors import RunError
 from stridednet.recipe import Recipe, load_recipe
+from stridednet.storage import csv_text, storage_errors, write_text, written_whole
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
 
 RUNS = Path("runs/train")
@@ -82,8 +79,7 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the run."""
-        with written_whole(self.folder / name) as beside:
-            beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_text(self.folder / name, text)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file of the run."""
@@ -139,45 +135,6 @@ def check_free(out: Path) -> None:
         raise RunError(f"--out {out} is a file; name a folder")
     if out.is_dir() and any(out.iterdir()):
         raise RunError(f"--out {out} is not empty; name a new folder, or go on with --resume {out}")
-
-
-def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Write a table as CSV; lines end with a line feed on every system."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a path beside the wanted one, which takes its place when the block ends well.
-
-    Raises:
-        StorageError: It cannot be written; what was there before is untouched.
-    """
-    beside: Path | None = None
-    try:
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".partial-{path.name}")  # one name, so that a kill leaves one file at the most
-            yield beside
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            beside.replace(path)
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write into a `StorageError`."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _new_folder(recipe: Recipe) -> Path:

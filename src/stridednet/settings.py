@@ -7,21 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Initializer = Literal[
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "truncated_normal",
-    "variance_scaling",
-    "zeros",
-]
+from stridednet.conv2d.initialization import Initializer
+from stridednet.conv2d.windows import Padding
+
 ActivationName = Literal[
     "elu", "gelu", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh"
 ]
@@ -76,7 +64,6 @@ Regularizer = Annotated[str, AfterValidator(_checked_regularizer)]
 Constraint = Annotated[str, AfterValidator(_checked_constraint)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Padding = Literal["same", "valid"]
 Precision = Literal["auto", "bfloat16", "float32"]
 
 

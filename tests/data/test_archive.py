@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stridednet.data.archive import folder_made_whole, unpacked
+from stridednet.data.archive import unpacked
 from stridednet.data.scan import scan
 from stridednet.errors import DataError, StorageError
+from stridednet.storage import folder_made_whole
 
 
 @pytest.mark.parametrize("kind", ["gztar", "zip", "tar"])
@@ -88,7 +89,7 @@ def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(StorageError, match="name another folder in STRIDEDNET_CACHE"),
+        pytest.raises(StorageError, match="set STRIDEDNET_CACHE to another folder"),
         folder_made_whole(tmp_path / "file" / "set"),
     ):
         pass

@@ -8,14 +8,14 @@ from keras import layers
 
 from stridednet.data.batches import Batch
 from stridednet.errors import ModelError, RecipeError
+from stridednet.executor.context import Mode
+from stridednet.executor.graph import Graph
+from stridednet.executor.layers import _BUILDERS
+from stridednet.executor.parameters import Parameters, WorkingCopy
+from stridednet.executor.schedule import Schedule
+from stridednet.executor.trainer import NativeExecutor
 from stridednet.models.catalogue import MODELS, build_model, check_model
 from stridednet.recipe import Recipe, builtin_recipes, load_recipe
-from stridednet.training.graph import Graph
-from stridednet.training.kernels import _BUILDERS
-from stridednet.training.layer_setting import Mode
-from stridednet.training.native import NativeExecutor
-from stridednet.training.parameters import Parameters, WorkingCopy
-from stridednet.training.schedule import Schedule
 
 NEW = ["allconv", "fire", "inception", "residual", "vgg"]
 SIDE = 24

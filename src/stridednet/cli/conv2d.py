@@ -113,16 +113,16 @@ def _refuse_besides_run(context: typer.Context) -> None:
 def _show_named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, kernel: str | None) -> None:
     if len(facts) > 1:
         raise InputError(f"--show draws one layer. Received: a chain of {len(facts)}")
-    from stridednet.evaluation.layer_example import named_example
-    from stridednet.evaluation.layer_figure import check_target, draw_layer
+    from stridednet.drawing.layer_example import named_example
+    from stridednet.drawing.layer_figure import check_target, draw_layer
 
     check_target(show, image)
     draw_layer(named_example(facts[0], image, kernel), show)
 
 
 def _show_learned(show: Path, run: Path, image: Path | None) -> Conv2DFacts:
-    from stridednet.evaluation.layer_figure import check_target, draw_layer
-    from stridednet.evaluation.learned_filters import learned_example
+    from stridednet.drawing.layer_figure import check_target, draw_layer
+    from stridednet.drawing.learned_filters import learned_example
 
     check_target(show, image)
     example = learned_example(run, image)

@@ -26,8 +26,9 @@ def guide_command(
     if claims and (parameter or as_json):
         raise InputError("--claims is about all parameters, and goes with --markdown only")
 
-    from stridednet.cli import claims_page, guide_page
     from stridednet.conv2d.parameters import find_parameter
+    from stridednet.pages import claims as claims_page
+    from stridednet.pages import guide as guide_page
 
     chosen = None if parameter is None else find_parameter(parameter)
     if claims and markdown:

@@ -7,9 +7,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from stridednet.executor.scores import Scores
 from stridednet.training.history import EpochRow, validations
 from stridednet.training.observer import Observer, Plan
-from stridednet.training.scores import Scores
 
 
 def console_observer(*, quiet: bool) -> Observer:

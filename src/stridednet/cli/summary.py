@@ -45,7 +45,7 @@ def summary_command(
     network = _network(source, image_size, classes, recipe, assignments or [])
     findings = advise(network)
     if diagram is not None:
-        from stridednet.evaluation.diagram import draw_diagram
+        from stridednet.drawing.diagram import draw_diagram
 
         draw_diagram(network, diagram)
     if as_json:

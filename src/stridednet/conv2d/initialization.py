@@ -1,6 +1,24 @@
 """How large an initializer's weights are at first, and what that does to a signal."""
 
 import math
+from typing import Literal, get_args
+
+Initializer = Literal[
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+INITIALIZERS: tuple[str, ...] = get_args(Initializer)
 
 # Keras' `truncated_normal` redraws what lies beyond two standard deviations, which leaves this much of one.
 _TRUNCATED = 0.87962566103423978
@@ -39,12 +57,6 @@ def standard_deviation(initializer: str, kernel: tuple[int, int], inputs: int, f
         "ones": 0.0,
         "zeros": 0.0,
     }[initializer]
-
-
-INITIALIZERS = (
-    "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform", "ones", "orthogonal",
-    "random_normal", "random_uniform", "truncated_normal", "variance_scaling", "zeros",
-)  # fmt: skip
 
 
 def gain_through_relu(deviation: float, fan_in: int) -> float:

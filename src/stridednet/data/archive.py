@@ -3,32 +3,16 @@
 import hashlib
 import lzma
 import os
-import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from stridednet.errors import DataError, StorageError
+from stridednet.errors import DataError
+from stridednet.storage import cache_folder, folder_made_whole
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
-
-
-def cache_folder() -> Path:
-    """Return the folder for downloads, unpacked archives and decoded pictures.
-
-    ``STRIDEDNET_CACHE`` names another one than the system's own place for caches.
-    """
-    chosen = os.environ.get("STRIDEDNET_CACHE")
-    if chosen:
-        return Path(chosen)
-    from pooch import os_cache
-
-    return Path(os_cache("stridednet"))
 
 
 def is_archive(path: Path) -> bool:
@@ -94,38 +78,3 @@ def innermost(folder: Path) -> Path:
 def is_clutter(name: str) -> bool:
     """Say whether an operating system left this file or folder there: it is no part of the data set."""
     return name.startswith(".") or name.lower() in {"thumbs.db", "desktop.ini", "__macosx"}
-
-
-@contextmanager
-def folder_made_whole(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside the wanted one, which takes its place when the block ends well.
-
-    Raises:
-        StorageError: It cannot be written, for want of space or permission.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise StorageError(
-            f"cannot write to the cache {folder.parent}: {error.strerror}; name another folder in STRIDEDNET_CACHE"
-        ) from None
-    try:
-        yield beside
-        beside.chmod(0o755)
-        _put_in_place(beside.rename, folder)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write to the cache {folder.parent}: {error.strerror or error}; make room, or name another folder "
-            "in STRIDEDNET_CACHE"
-        ) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _put_in_place(rename: Callable[[Path], object], folder: Path) -> None:
-    try:
-        rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was faster, with the same content
-            raise

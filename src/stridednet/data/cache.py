@@ -23,11 +23,11 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from stridednet.data.archive import cache_folder, folder_made_whole
 from stridednet.data.decode import Pixels, UnusablePictureError, decode
 from stridednet.data.scan import Manifest, Picture, Problem
 from stridednet.errors import StorageError
 from stridednet.machine import usable_cores
+from stridednet.storage import cache_folder, folder_made_whole
 
 MAX_CACHE_BYTES = 4 * 2**30
 _DECODER = f"1 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # count up when decode.py gives other pixels

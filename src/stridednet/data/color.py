@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stridednet.conv2d.named_kernels import LUMINANCE
+
 Floats = NDArray[np.float64]
 
-LUMA = np.array([0.299, 0.587, 0.114])  # of red, green and blue in grey: ITU-R BT.601, as Pillow's "L"
+LUMA = np.array(LUMINANCE)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from stridednet.data.archive import cache_folder, folder_made_whole, innermost, is_archive, unpack
+from stridednet.data.archive import innermost, is_archive, unpack
 from stridednet.errors import DataError, DownloadError, StorageError
+from stridednet.storage import cache_folder, folder_made_whole
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 from stridednet.data.prepare import TrainingData
 from stridednet.data.scan import printable
 from stridednet.evaluation.classification import Classification
+from stridednet.executor.compiled.library import library
 from stridednet.machine import device, versions
 from stridednet.recipe import Recipe
-from stridednet.training.compiled.library import library
 from stridednet.training.history import EpochRow
 
 

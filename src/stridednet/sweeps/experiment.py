@@ -10,7 +10,7 @@ from stridednet.errors import InputError
 from stridednet.models.catalogue import check_model
 from stridednet.pipeline import settle
 from stridednet.recipe import Recipe
-from stridednet.run import written_whole
+from stridednet.storage import written_whole
 from stridednet.sweeps.axes import Axis, Variant, parse_axes, text_of, variants
 from stridednet.sweeps.comparison import Comparison, compare
 from stridednet.sweeps.folds import Folds

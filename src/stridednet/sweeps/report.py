@@ -9,7 +9,7 @@ from typing import Any
 
 from stridednet.machine import device
 from stridednet.recipe import Recipe
-from stridednet.run import csv_text, written_whole
+from stridednet.storage import csv_text, write_text, written_whole
 from stridednet.sweeps.comparison import Comparison
 from stridednet.sweeps.figures import draw_accuracy, draw_costs, draw_curves
 from stridednet.sweeps.trial import Outcome
@@ -30,17 +30,19 @@ def write_report(
     fields = [field.name for field in dataclasses.fields(Outcome)]
     rows = [[_cell(getattr(outcome, name)) for name in fields] for outcome in outcomes]
     table = [_numbers(comparison) for comparison in comparisons]
-    _write(folder / "base.toml", base.to_toml())
-    _write(folder / "trials.csv", csv_text(fields, rows))
-    _write(folder / "comparison.csv", csv_text(table[0], [[_cell(value) for value in row.values()] for row in table]))
+    write_text(folder / "base.toml", base.to_toml())
+    write_text(folder / "trials.csv", csv_text(fields, rows))
+    write_text(
+        folder / "comparison.csv", csv_text(table[0], [[_cell(value) for value in row.values()] for row in table])
+    )
     content = {"device": device(), "comparisons": table, "sentences": list(sentences)}
-    _write(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
+    write_text(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
     for name, draw in (("accuracy.png", draw_accuracy), ("costs.png", draw_costs)):
         with written_whole(folder / name) as beside:
             draw(comparisons, beside)
     with written_whole(folder / "curves.png") as beside:
         draw_curves(outcomes, beside)
-    _write(folder / "report.md", _page(base, outcomes, comparisons, sentences))
+    write_text(folder / "report.md", _page(base, outcomes, comparisons, sentences))
 
 
 def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
@@ -143,11 +145,6 @@ def _page(
     if failures:
         parts.append("Trials that failed:\n\n" + "\n".join(failures))
     return "\n\n".join(parts) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    with written_whole(path) as beside:
-        beside.write_text(text, encoding="utf-8")
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from stridednet.training.scores import Scores
+from stridednet.executor.scores import Scores
 
 
 @dataclass(frozen=True)

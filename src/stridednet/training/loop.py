@@ -9,11 +9,11 @@ import numpy as np
 
 from stridednet.data.batches import Batch, BatchStream
 from stridednet.errors import TrainingError
+from stridednet.executor.scores import RunningScores
+from stridednet.executor.trainer import NativeExecutor
 from stridednet.training.history import EpochRow
 from stridednet.training.interrupt import interrupts_held
-from stridednet.training.native import NativeExecutor
 from stridednet.training.observer import Observer
-from stridednet.training.scores import RunningScores
 
 
 def train_epochs(

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from stridednet.executor.scores import Scores
 from stridednet.training.history import EpochRow
-from stridednet.training.scores import Scores
 
 
 @dataclass(frozen=True)

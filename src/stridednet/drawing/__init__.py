@@ -1,0 +1,1 @@
+"""Pictures of networks, of layers, and of what a layer does to an image."""

@@ -1,0 +1,245 @@
+"""Keras layers -> functions on PyTorch tensors, with Keras' meaning of every parameter.
+
+Tensors lie as Keras has them, ``(batch, height, width, channels)`` and contiguous; a permuted view of that is what
+PyTorch calls channels last, and what its fastest CPU kernels want, so that no layout is ever converted.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+import torch.nn.functional as nn
+from keras import layers
+
+from stridednet.conv2d.windows import windows
+from stridednet.executor.block import Around, build_block, can_normalise, dropped
+from stridednet.executor.chains import is_relu
+from stridednet.executor.context import Kernel, Setting
+
+Tensor = torch.Tensor
+Merge = Callable[[tuple[Tensor, ...]], Tensor]
+
+
+def build_kernel(setting: Setting) -> Kernel | None:
+    """Return the function that computes a layer, or None if there is none and the layer itself must do it."""
+    layer = setting.layer
+    if getattr(layer, "data_format", "channels_last") != "channels_last":
+        return None
+    builder = _BUILDERS.get(type(layer))
+    return builder(setting) if builder else None
+
+
+def build_merge(layer: Any) -> Merge | None:
+    """Return the function that joins the tensors of several branches, or None if the layer itself must do it."""
+    if type(layer) is layers.Add:
+        return lambda tensors: functools.reduce(torch.add, tensors)
+    if type(layer) is layers.Concatenate:
+        return lambda tensors: torch.cat(tensors, dim=layer.axis)
+    return None
+
+
+def _padded(
+    x: Tensor, layer: Any, kernel: Any, value: float = 0.0, mode: str = "constant"
+) -> tuple[Tensor, tuple[int, int]]:
+    """Pad a channels-last view as far as the convolution itself cannot, and return what it is left to pad."""
+    if layer.padding == "valid":
+        return x, (0, 0)
+    dilations = getattr(layer, "dilation_rate", (1, 1))
+    rows, columns = (
+        windows(x.shape[axis + 2], kernel[axis], layer.strides[axis], "same", dilations[axis]) for axis in (0, 1)
+    )
+    if rows.before == rows.after and columns.before == columns.after and value == 0.0:
+        return x, (rows.before, columns.before)
+    return nn.pad(x, (columns.before, columns.after, rows.before, rows.after), mode, value), (0, 0)
+
+
+def _image_activation(setting: Setting) -> Callable[[Tensor], Tensor]:
+    """Return what turns a convolution's channels-last view into its activated, contiguous output."""
+    function = setting.activation
+    if function is keras.activations.linear:
+        return lambda y: y.permute(0, 2, 3, 1)
+    if function is keras.activations.relu:
+        return lambda y: torch.relu_(y).permute(0, 2, 3, 1)  # in place: nobody else has seen y
+    return lambda y: function(y.permute(0, 2, 3, 1))
+
+
+def _convolution(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.padding not in ("same", "valid") or layer.lora_enabled:
+        return None
+    kernel = setting.weights.tensor(layer.kernel)
+    bias = setting.bias()
+    activated = _image_activation(setting)
+
+    def compute(x: Tensor) -> Tensor:
+        image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.kernel_size)
+        filters = kernel.permute(3, 2, 0, 1)
+        return activated(nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, layer.groups))
+
+    def compute_pointwise(x: Tensor) -> Tensor:
+        rows, columns = layer.strides
+        read = x[:, ::rows, ::columns].permute(0, 3, 1, 2)
+        return activated(nn.conv2d(read, kernel.permute(3, 2, 0, 1), bias, groups=layer.groups))
+
+    # A 1x1 kernel with strides only reads every second pixel or so, and needs no padding. The strides are taken here,
+    # since oneDNN writes past its memory in the backward pass of such a layer with few channels, and crashes or gives
+    # wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035).
+    strided_pointwise = layer.kernel_size == (1, 1) and layer.strides != (1, 1)
+    return compute_pointwise if strided_pointwise else compute
+
+
+def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None, layer: Any) -> Tensor:
+    height, width, channels, multiplier = kernel.shape
+    filters = kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    image, padding = _padded(x.permute(0, 3, 1, 2), layer, (height, width))
+    return nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, channels)
+
+
+def _depthwise_convolution(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    kernel = setting.weights.tensor(layer.kernel)
+    bias = setting.bias()
+    activated = _image_activation(setting)
+    return lambda x: activated(_depthwise(x, kernel, bias, layer))
+
+
+def _separable_convolution(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    depthwise, pointwise = (
+        setting.weights.tensor(layer.depthwise_kernel),
+        setting.weights.tensor(layer.pointwise_kernel),
+    )
+    bias = setting.bias()
+    activated = _image_activation(setting)
+
+    def compute(x: Tensor) -> Tensor:
+        return activated(nn.conv2d(_depthwise(x, depthwise, None, layer), pointwise.permute(3, 2, 0, 1), bias))
+
+    return compute
+
+
+def _batch_normalization(setting: Setting) -> Kernel | None:
+    return build_block(setting, Around()) if can_normalise(setting.layer) else None
+
+
+def _dense(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.lora_enabled or layer.quantization_mode is not None:
+        return None
+    kernel = setting.weights.tensor(layer.kernel)
+    bias = setting.bias()
+    function = setting.activation
+    activation = torch.relu_ if function is keras.activations.relu else function
+
+    def compute(x: Tensor) -> Tensor:
+        product = x @ kernel
+        return activation(product if bias is None else product + bias)
+
+    return compute
+
+
+def _dropout(setting: Setting) -> Kernel | None:
+    layer, mode = setting.layer, setting.mode
+    if layer.noise_shape is not None or layer.rate >= 1:
+        return None
+
+    def compute(x: Tensor) -> Tensor:
+        if not mode.training or layer.rate == 0:
+            return x
+        return dropped(x, mode.keep(x, layer.rate), layer.rate)
+
+    return compute
+
+
+def _max_pooling(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+
+    def compute(x: Tensor) -> Tensor:
+        image, _ = _padded(x.permute(0, 3, 1, 2), layer, layer.pool_size, value=float("-inf"))
+        return nn.max_pool2d(image, layer.pool_size, layer.strides).permute(0, 2, 3, 1)
+
+    return compute
+
+
+def _average_pooling(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+
+    def compute(x: Tensor) -> Tensor:
+        # Where the padding has to be asymmetric, Keras on PyTorch repeats the edge, as on no other backend.
+        image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.pool_size, mode="replicate")
+        pooled = nn.avg_pool2d(image, layer.pool_size, layer.strides, padding, count_include_pad=False)
+        return pooled.permute(0, 2, 3, 1)
+
+    return compute
+
+
+def _global_average(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    return lambda x: x.mean((1, 2), keepdim=layer.keepdims)
+
+
+def _global_maximum(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    return lambda x: x.amax((1, 2), keepdim=layer.keepdims)
+
+
+def _flatten(_: Setting) -> Kernel | None:
+    return lambda x: x.reshape(x.shape[0], -1)
+
+
+def _activation_layer(setting: Setting) -> Kernel | None:
+    activation: Kernel = setting.layer.activation
+    return torch.relu if activation is keras.activations.relu else activation
+
+
+def _relu_layer(setting: Setting) -> Kernel | None:
+    return torch.relu if is_relu(setting.layer) else None
+
+
+def _rescaling(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if not isinstance(layer.scale, (int, float)) or not isinstance(layer.offset, (int, float)):
+        return None
+    return lambda x: x * layer.scale + layer.offset if layer.offset else x * layer.scale
+
+
+def _normalization(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    if layer.invert or layer.mean is None:
+        return None
+
+    def compute(x: Tensor) -> Tensor:
+        # Read each time: `adapt` gives the layer new tensors.
+        deviation = layer.variance.detach().sqrt().clamp(min=keras.config.epsilon())
+        offset = (-layer.mean.detach() / deviation).to(x.dtype)
+        return torch.addcmul(offset, x, (1 / deviation).to(x.dtype))
+
+    return compute
+
+
+def _zero_padding(setting: Setting) -> Kernel | None:
+    layer = setting.layer
+    rows, columns = layer.padding
+    return lambda x: nn.pad(x, (0, 0, *columns, *rows))
+
+
+_BUILDERS: dict[type, Callable[[Setting], Kernel | None]] = {
+    layers.Activation: _activation_layer,
+    layers.AveragePooling2D: _average_pooling,
+    layers.BatchNormalization: _batch_normalization,
+    layers.Conv2D: _convolution,
+    layers.Dense: _dense,
+    layers.DepthwiseConv2D: _depthwise_convolution,
+    layers.Dropout: _dropout,
+    layers.Flatten: _flatten,
+    layers.GlobalAveragePooling2D: _global_average,
+    layers.GlobalMaxPooling2D: _global_maximum,
+    layers.MaxPooling2D: _max_pooling,
+    layers.Normalization: _normalization,
+    layers.ReLU: _relu_layer,
+    layers.Rescaling: _rescaling,
+    layers.SeparableConv2D: _separable_convolution,
+    layers.ZeroPadding2D: _zero_padding,
+}

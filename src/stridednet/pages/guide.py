@@ -1,0 +1,157 @@
+"""The guide's texts laid out: a table and pages for a terminal, Markdown for the docs, JSON."""
+
+import dataclasses
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from rich.text import Text
+
+from stridednet.conv2d.parameters import GROUPS, PARAMETERS, REQUIRED, Group, Parameter
+from stridednet.pages import claims as claims_page
+
+_NAME_WIDTH = max(len(parameter.name) for parameter in PARAMETERS)
+_DEFAULT_WIDTH = max(len(parameter.default_text) for parameter in PARAMETERS)
+_COMPARE = (
+    "Compare it with the same command without the `model` setting, and repeat both with `--seed 1`, `--seed 2`: "
+    "one run says little."
+)
+
+
+def as_json(chosen: Parameter | None) -> str:
+    """Return one parameter as an object, or all of them as a list."""
+    return json.dumps(_fields(chosen) if chosen else [_fields(each) for each in PARAMETERS], indent=2)
+
+
+def _fields(parameter: Parameter) -> dict[str, Any]:
+    required = parameter.default is REQUIRED
+    fields = dataclasses.asdict(parameter)
+    fields["default"] = None if required else parameter.default
+    fields["sources"] = [{"title": title, "address": address} for title, address in parameter.sources]
+    return {"name": parameter.name, "required": required} | fields
+
+
+def _sections(parameter: Parameter) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """Yield headings, each with a paragraph or a list."""
+    names = f" Names: {', '.join(f'`{name}`' for name in parameter.names)}." if parameter.names else ""
+    yield "What it does", parameter.does
+    yield "Allowed", parameter.allowed + names
+    yield "The tutorial", parameter.tutorial
+    yield "When to change it", parameter.when
+    yield "What it costs", parameter.costs
+    yield "Traps", parameter.traps
+
+
+def _grouped() -> Iterator[tuple[Group, list[Parameter]]]:
+    for group in GROUPS:
+        yield group, [parameter for parameter in PARAMETERS if parameter.group == group]
+
+
+def table() -> Iterator[Text]:
+    """Yield the lines of the table, which 80 columns hold."""
+    for group, parameters in _grouped():
+        title, reason = GROUPS[group]
+        yield Text.assemble((title, "bold"), f": {reason}")
+        for parameter in parameters:
+            name, default = f"{parameter.name:{_NAME_WIDTH}}", f"{parameter.default_text:{_DEFAULT_WIDTH}}"
+            yield Text.assemble((name, "cyan"), "  ", (default, "dim"), "  ", parameter.in_short)
+        yield Text()
+    yield Text.assemble("One of them in full: ", ("stridednet guide kernel_size", "cyan"))
+
+
+def page(parameter: Parameter, width: int) -> Iterator[Text]:
+    """Yield the lines of a parameter's page. Commands and addresses are not wrapped, so that they can be copied."""
+    title, reason = GROUPS[parameter.group]
+    yield Text.assemble((parameter.name, "bold cyan"), f"   default: {parameter.default_text}")
+    yield Text(f"{title}: {reason}")
+    for heading, content in _sections(parameter):
+        yield from _heading(heading)
+        if isinstance(content, str):
+            yield from _wrapped(content, width, "  ")
+        else:
+            for item in content:
+                yield from _wrapped(item, width, "  - ")
+    if parameter.measure:
+        yield from _heading("Measure it")
+        yield from (Text(f"  {line}", style="cyan") for line in parameter.measure)
+        yield from _wrapped(_COMPARE, width, "  ")
+    if claims_page.is_measured(parameter.name):
+        yield from _heading("Measured")
+        yield from claims_page.lines(parameter.name, width, _wrapped)
+    yield from _heading("Read on")
+    for source, address in parameter.sources:
+        yield from _wrapped(source, width, "  ")
+        yield Text(f"    {address}", style="dim")
+
+
+def claims(width: int) -> Iterator[Text]:
+    """Yield the lines of all claims that were measured."""
+    yield Text("What the tutorial says, measured on CALTECH-101", style="bold")
+    yield Text()
+    yield from claims_page.lines(None, width, _wrapped)
+
+
+def _heading(text: str) -> Iterator[Text]:
+    yield Text()
+    yield Text(text, style="bold")
+
+
+def _wrapped(text: str, width: int, start: str) -> Iterator[Text]:
+    """Yield lines of at most ``width`` characters, behind a start and then behind as many blanks."""
+    # Code between backticks stays in one line.
+    whole = re.sub("`[^`]+`", lambda code: code[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+    blanks = " " * len(start)
+    lines = textwrap.wrap(
+        whole, width, initial_indent=start, subsequent_indent=blanks, break_long_words=False, break_on_hyphens=False
+    )
+    for line in lines:
+        styled = Text(line.replace("\N{NO-BREAK SPACE}", " "))
+        styled.highlight_regex("`[^`]+`", "cyan")
+        yield styled
+
+
+def markdown(chosen: Parameter | None) -> Iterator[str]:
+    """Yield the lines of one parameter's section, or of the whole page of the docs."""
+    if chosen:
+        yield from _markdown_section(chosen)
+        return
+    yield "# The parameters of `Conv2D`"
+    yield ""
+    yield "<!-- Written by `stridednet guide --markdown > docs/conv2d.md`; the texts are in"
+    yield "src/stridednet/conv2d/parameters.toml. -->"
+    yield ""
+    yield "Which matter, which value to take, and which to leave alone. `stridednet guide NAME` shows it in a terminal."
+    for group, parameters in _grouped():
+        title, reason = GROUPS[group]
+        yield from ("", f"**{title}**: {reason}.", "", "| parameter | default | in short |", "|---|---|---|")
+        for parameter in parameters:
+            link = f"[`{parameter.name}`](#{parameter.name})"
+            yield f"| {link} | {_markdown_default(parameter)} | {parameter.in_short} |"
+    for parameter in PARAMETERS:
+        yield ""
+        yield from _markdown_section(parameter)
+
+
+def _markdown_default(parameter: Parameter) -> str:
+    return "required" if parameter.default is REQUIRED else f"`{parameter.default_text}`"
+
+
+def _markdown_section(parameter: Parameter) -> Iterator[str]:
+    yield f"## {parameter.name}"
+    yield ""
+    title, reason = GROUPS[parameter.group]
+    yield f"Default: {_markdown_default(parameter)}. {title}: {reason}."
+    for heading, content in _sections(parameter):
+        if isinstance(content, str):
+            yield from ("", f"**{heading}.** {content}")
+        else:
+            yield from ("", f"**{heading}.**", "")
+            yield from (f"- {item}" for item in content)
+    if parameter.measure:
+        yield from ("", f"**Measure it.** {_COMPARE}", "", "```sh", *parameter.measure, "```")
+    if claims := claims_page.links(parameter.name):
+        yield from ("", f"**Measured.** {claims}")
+    yield from ("", "**Read on.**", "")
+    yield from (f"- [{source}]({address})" for source, address in parameter.sources)

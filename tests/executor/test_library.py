@@ -1,0 +1,62 @@
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stridednet.executor.compiled import library as library_module
+from stridednet.executor.compiled.library import library
+
+# Each call looks anew, as a process of its own would.
+find = library.__wrapped__
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_it_is_compiled_once(empty_cache: Path) -> None:
+    if library() is None:
+        pytest.skip("no C compiler")
+    assert find() is not None
+    made = list((empty_cache / "kernels").iterdir())
+    assert [file.suffix for file in made] == [".so"]
+    before = made[0].stat().st_mtime_ns
+    assert find() is not None
+    assert [file.stat().st_mtime_ns for file in (empty_cache / "kernels").iterdir()] == [before]
+
+
+def test_the_compiler_has_nothing_to_say(tmp_path: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    source = Path(library_module.__file__).with_name("operations.c")
+    command = [compiler, *library_module._FLAGS, "-Wall", "-Wextra", "-Wpedantic", "-o", tmp_path / "made.so", source]
+    done = subprocess.run([*command, "-lm"], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
+def test_without_a_compiler_there_is_none(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, compiler: str) -> None:
+    monkeypatch.setenv("CC", compiler)
+    assert find() is None
+    assert not list(empty_cache.rglob("*.so"))
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "cache"))
+    assert find() is None
+
+
+def test_a_damaged_library_is_no_error(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if find() is None:
+        pytest.skip("no C compiler")
+    (made,) = (empty_cache / "kernels").iterdir()
+    damaged = tmp_path / "other" / "kernels" / made.name  # another place: what is loaded already stays loaded
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(made.read_bytes()[:100])
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "other"))
+    assert find() is None
