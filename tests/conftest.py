@@ -112,3 +112,17 @@ def command(tmp_path: Path) -> Command:
         )
 
     return run
+
+
+@pytest.fixture(params=["compiled", "pytorch"])
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test of the executor with compiled C, and on PyTorch alone as on a machine without a compiler."""
+    from stridednet.executor import backend
+    from stridednet.executor.compiled.library import Loaded, load_library
+
+    way: str = request.param
+    if way == "pytorch":
+        monkeypatch.setattr(backend, "load_library", lambda: Loaded(None))
+    elif load_library().library is None:
+        pytest.skip("no C compiler")
+    return way

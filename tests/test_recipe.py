@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stridednet.errors import RecipeError
+from stridednet.model_settings import VggSettings
 from stridednet.recipe import SETTINGS, Recipe, builtin_recipes, hints_that_hold, load_recipe, parse_override
-from stridednet.settings import REGULARIZERS, Term, parse_term
+from stridednet.settings import REGULARIZERS, DataSettings, Term, parse_term
 
 
 def test_tutorial_has_the_tutorials_numbers() -> None:
@@ -128,16 +129,43 @@ def test_a_wrong_value_is_refused_in_one_line(key: str, value: object) -> None:
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match="no recipe 'fats': give a TOML file or one of accurate, fast, many, tutorial"
+        RecipeError, match="there is no recipe 'fats'; use a TOML file or one of accurate, fast, many, tutorial"
     ):
         load_recipe("fats")
     broken = tmp_path / "broken.toml"
     broken.write_text("epochs = = 3")
-    with pytest.raises(RecipeError, match=r"broken\.toml is no TOML file"):
+    with pytest.raises(RecipeError, match=r"broken\.toml is not a valid TOML file"):
         load_recipe(broken)
     broken.write_text("[model]\nkernel = 3")
     with pytest.raises(RecipeError, match=r"broken\.toml: unknown setting 'model\.kernel'"):
         load_recipe(broken)
+
+
+def test_a_recipe_from_python_is_checked_as_a_file_is() -> None:
+    recipe = Recipe(epochs=3, model={"name": "vgg", "filters": [8]}, data=DataSettings(labels=["a", "b"]))
+    assert (recipe.epochs, recipe.image_size, recipe.data.labels) == (3, 96, ("a", "b"))
+    assert isinstance(recipe.model, VggSettings)
+    assert recipe.model.filters == (8,)
+    assert Recipe(model=VggSettings(filters=(8,))).model == recipe.model
+    with pytest.raises(RecipeError, match=r"^unknown setting 'epoch'; did you mean epochs\?$"):
+        Recipe(epoch=3)
+    with pytest.raises(RecipeError, match=r"^unknown setting 'model.stem_kernal'; did you mean model.stem_kernel"):
+        Recipe(model={"stem_kernal": 3})
+    with pytest.raises(RecipeError, match=r"^setting 'epochs': .*\. Received: 0$"):
+        Recipe(epochs=0)
+    with pytest.raises(RecipeError, match=r"^setting 'model.filters': .*\. Received: -1$"):
+        Recipe(model={"name": "vgg", "filters": [-1]})
+    with pytest.raises(RecipeError, match=r"^setting 'model.name': should be a string\. Received: 3$"):
+        Recipe(model={"name": 3})
+
+
+def test_another_model_keeps_the_settings_that_both_have() -> None:
+    recipe = Recipe(model={"stem_kernel": 5, "dropout": 0.1, "dense_units": 64}).replace({"model.name": "vgg"})
+    assert recipe.model == VggSettings(dropout=0.1, dense_units=64)
+    assert recipe.replace({"model.name": "fire"}).model.model_dump()["stem_kernel"] == 7
+    assert recipe.replace({"model.name": "net.py:build"}).model.model_dump() == {"name": "net.py:build"}
+    with pytest.raises(RecipeError, match=r"^setting 'model\.stem_kernel': the model 'vgg' does not have it; it has"):
+        recipe.replace({"model.stem_kernel": 7})
 
 
 def test_a_recipe_is_frozen() -> None:
@@ -151,7 +179,7 @@ def test_overrides() -> None:
     assert parse_override("model.use_bias=false") == ("model.use_bias", False)
     assert parse_override("data.dataset=a=b") == ("data.dataset", "a=b")
     for wrong in ("epochs", "=3"):
-        with pytest.raises(RecipeError, match="wants KEY=VALUE"):
+        with pytest.raises(RecipeError, match="is written KEY=VALUE"):
             parse_override(wrong)
 
 

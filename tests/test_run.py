@@ -1,9 +1,15 @@
 import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import stridednet
+from conftest import SMALL, copy_digits
 from stridednet.errors import RunError, StorageError
 from stridednet.recipe import Recipe
 from stridednet.run import Checkpoint, Run
@@ -18,7 +24,7 @@ def test_runs_are_named_after_data_set_and_recipe(tmp_path: Path, monkeypatch: p
     recipe = Recipe().replace({"data.dataset": "/pictures/pets.v2.tar.gz"})
     names = [Run.create(recipe).folder for _ in range(3)]
     assert [str(name) for name in names] == [f"runs/train/pets.v2-tutorial{suffix}" for suffix in ("", "-2", "-3")]
-    assert Run.unfinished(names[1]).recipe() == recipe
+    assert Run.unfinished(names[1]).recipe == recipe
 
 
 def test_runs_on_a_disk_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +36,7 @@ def test_runs_on_a_disk_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match=r"is not empty; .*--resume"):
+    with pytest.raises(RunError, match=r"is not empty; name a new folder, or resume"):
         Run.create(Recipe(), tmp_path)
     with pytest.raises(RunError, match="is a file; name a folder"):
         Run.create(Recipe(), tmp_path / "file")
@@ -78,10 +84,79 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
             run.load_checkpoint()
 
 
-def test_only_unfinished_runs_can_be_gone_on_with(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"no run in .*nowhere: it has no recipe.toml"):
+def test_only_unfinished_runs_are_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"^there is no run directory .*nowhere$"):
         Run.unfinished(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"is not a run directory: it has no recipe\.toml$"):
+        Run.unfinished(tmp_path)
     run = Run.create(Recipe(), tmp_path / "run")
-    run.write_json("report.json", {})
-    with pytest.raises(RunError, match=r"is finished; its report is .*report.txt"):
+    run.finish("", {})
+    with pytest.raises(RunError, match=r"is already finished; its report is .*report\.txt"):
         Run.unfinished(run.folder)
+
+
+@pytest.fixture(scope="module")
+def finished(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = copy_digits(digits, tmp_path_factory.mktemp("open") / "few", "012", 20)
+    stridednet.train(pictures, "tutorial", settings=SMALL | {"epochs": 1}, out=pictures.with_name("run"))
+    return pictures.with_name("run")
+
+
+def test_a_finished_run_is_opened(finished: Path) -> None:
+    run = Run.open(finished)
+    assert run.recipe.model.model_dump()["filters"] == (8, 16)
+    assert run.labels == ["0", "1", "2"]
+    assert Counter((row.label, row.subset) for row in run.split) == {
+        (label, subset): count for label in "012" for subset, count in (("train", 15), ("test", 5))
+    }
+    assert [row.epoch for row in run.history] == [1]
+    assert run.report["report"]["support"] == 15
+    images = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), np.uint8)
+    assert np.allclose(run.predictor().predict(images), run.model().predict(images, verbose=0), atol=1e-5)
+
+
+def test_a_run_is_opened_without_keras(finished: Path) -> None:
+    code = (
+        f"import sys; from stridednet.run import Run; run = Run.open({str(finished)!r}); run.split, run.history; "
+        "print(sorted({'keras', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("recipe.toml", None, "is not a run directory: it has no recipe.toml"),
+        ("recipe.toml", b"epochs = = 3", r"is damaged: .*recipe.toml is not a valid TOML file"),
+        ("recipe.toml", b"epoch = 3", r"is damaged: .*unknown setting 'epoch'"),
+        ("report.json", None, "is unfinished: it has no report.json; resume it first"),
+        ("report.json", b"{", r"is damaged: report.json cannot be read \("),
+        ("labels.txt", b"0\n1\n", "is damaged: labels.txt and report.json have different numbers of classes"),
+        ("labels.txt", None, "is damaged: labels.txt is missing"),
+        ("split.csv", None, "is damaged: split.csv is missing"),
+        ("split.csv", b"path,label\na,b\n", r"is damaged: split.csv cannot be read \("),
+        ("history.csv", b"epoch,loss\n1,2\n", r"is damaged: history.csv cannot be read \("),
+        ("model.keras", None, "is damaged: model.keras is missing"),
+        ("model.keras", b"PK", r"is damaged: .*model.keras"),
+    ],
+)
+def test_unfinished_foreign_and_damaged_runs_are_told_apart(
+    finished: Path, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(RunError, match=message) as caught:
+        _read_all(folder)
+    assert "\n" not in str(caught.value)
+
+
+def _read_all(folder: Path) -> None:
+    run = Run.open(folder)
+    assert run.labels
+    assert run.split
+    assert run.history
+    run.predictor()

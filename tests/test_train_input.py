@@ -32,17 +32,17 @@ def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
         observer = StopsAtTheStart()
         with pytest.raises(KeyboardInterrupt):
             stridednet.train(out=tmp_path / name, observer=observer, **arguments)  # type: ignore[arg-type]
-        return Run.unfinished(tmp_path / name).recipe(), observer.said
+        return Run.unfinished(tmp_path / name).recipe, observer.said
 
     recipe, said = recipe_of("default")
     assert (recipe.data.dataset, recipe.image_size, recipe.augmentation.horizontal_flip) == ("digits", 28, False)
-    assert said[0] == "digits suggests image_size=28, augmentation.horizontal_flip=false"
+    assert said[0] == "defaults for digits: image_size=28, augmentation.horizontal_flip=false"
     recipe, said = recipe_of("set", settings={"image_size": 20})
     assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (20, False)
     (tmp_path / "own.toml").write_text("image_size = 24\n[augmentation]\nhorizontal_flip = true\n")
     recipe, said = recipe_of("file", recipe=tmp_path / "own.toml")
     assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (24, True)
-    assert not said[0].startswith("digits suggests")
+    assert not said[0].startswith("defaults for")
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,8 @@ def test_many_classes_with_few_images_have_a_recipe_of_their_own(
     observer = StopsAtTheStart()
     with pytest.raises(KeyboardInterrupt):
         stridednet.train(tmp_path / "pictures", recipe, {"image_size": 32}, out=tmp_path / "run", observer=observer)
-    assert (
-        any(text == "50 classes with 3 training images each: --recipe many is made for that" for text in observer.said)
-        == told
-    )
+    message = "50 classes with 3 training images each: the recipe 'many' is made for such data"
+    assert (message in observer.said) == told
 
 
 def test_wrong_input_leaves_nothing_behind(few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +70,7 @@ def test_wrong_input_leaves_nothing_behind(few_digits: Path, tmp_path: Path, mon
         stridednet.train("nowhere", settings=SMALL)
     with pytest.raises(DataError, match="no class '9'"):
         stridednet.train(few_digits, "tutorial", settings=SMALL | {"data.labels": ["0", "9"]})
-    with pytest.raises(RecipeError, match="no model 'vggg'"):
+    with pytest.raises(RecipeError, match="there is no model 'vggg'"):
         stridednet.train(few_digits, "tutorial", settings=SMALL | {"model.name": "vggg"})
     with pytest.raises(stridednet.StridedNetError, match=r"groups must divide"):
         stridednet.train(few_digits, "tutorial", settings=SMALL | {"model.groups": 3})
@@ -90,7 +88,7 @@ def test_channels_first_is_refused_in_one_line(few_digits: Path, tmp_path: Path)
 
     keras.config.set_image_data_format("channels_first")
     try:
-        with pytest.raises(stridednet.StridedNetError, match="training takes images with channels last"):
+        with pytest.raises(stridednet.StridedNetError, match="training needs channels last"):
             stridednet.train(few_digits, "tutorial", settings=SMALL, out=tmp_path / "run")
     finally:
         keras.config.set_image_data_format("channels_last")
@@ -120,6 +118,6 @@ def test_another_backend_is_refused_in_one_line(few_digits: Path, tmp_path: Path
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "error: training runs on the PyTorch backend, but Keras uses jax; unset KERAS_BACKEND, or import stridednet "
+        "error: training needs the PyTorch backend, but Keras uses jax; unset KERAS_BACKEND, or import stridednet "
         "before keras\n"
     )

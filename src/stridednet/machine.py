@@ -28,13 +28,26 @@ def take_cores(numbers: Iterable[int]) -> None:
         os.sched_setaffinity(0, _taken)
 
 
-def device() -> dict[str, str | int]:
-    """Describe the processor, or the graphics processor that Keras was told to use."""
-    kind, name = "cpu", _cpu_name()
-    if os.environ.get("KERAS_TORCH_DEVICE", "cpu").startswith("cuda"):
+def claim_process() -> None:
+    """Set PyTorch's and OpenCV's threads for a process of our own; a user's process keeps its own settings."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(usable_cores())
+    cv2.setNumThreads(1)  # pictures are processed in parallel already, and while the network computes
+
+
+def device(kind: str = "cpu") -> dict[str, str | int]:
+    """Describe the device that computes.
+
+    Args:
+        kind: ``cpu`` or ``cuda``.
+    """
+    name = _cpu_name()
+    if kind == "cuda":
         import torch
 
-        kind, name = "cuda", torch.cuda.get_device_name()
+        name = torch.cuda.get_device_name()
     return {"kind": kind, "name": name, "cores": usable_cores(), "system": platform.system()}
 
 

@@ -1,4 +1,4 @@
-"""A recipe: every setting of a training as one frozen, validated object. TOML in, overrides, TOML out."""
+"""A recipe: every setting of a training as one frozen, validated object, read from and written as TOML."""
 
 import difflib
 import math
@@ -14,12 +14,18 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from stridednet.errors import RecipeError
+from stridednet.model_settings import (
+    DEFAULT_MODEL,
+    MODEL_SETTINGS,
+    ModelSettings,
+    StridedNetSettings,
+    settings_of_model,
+)
 from stridednet.settings import (
     AugmentationSettings,
     ColorJitterSettings,
     DataSettings,
     MixingSettings,
-    ModelSettings,
     OptimizerSettings,
     PositiveInt,
     Precision,
@@ -31,50 +37,82 @@ DEFAULT_RECIPE = "accurate"
 
 
 class Recipe(Settings):
-    """Every setting of a training. Its defaults are the `tutorial` recipe."""
+    """Every setting of a training. The defaults are those of the `tutorial` recipe.
+
+    Example:
+        >>> recipe = Recipe(epochs=5, model={"name": "vgg", "filters": [16, 32]})
+        >>> recipe.model.filters, recipe.image_size
+        ((16, 32), 96)
+        >>> recipe.replace({"model.dropout": 0.1}).model.dropout
+        0.1
+    """
 
     name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")] = "tutorial"  # part of the run directory's name
     image_size: Annotated[int, Field(ge=8, le=1024)] = 96
     batch_size: PositiveInt | Literal["auto"] = 32
     epochs: PositiveInt | Literal["auto"] = 50
-    effort: Annotated[float, Field(gt=0)] = 600.0  # how long epochs = "auto" trains; see `Recipe.sized`
-    validation_freq: PositiveInt = 1  # validate after every so many epochs, as in Keras' `fit`, and after the last
+    effort: Annotated[float, Field(gt=0)] = 600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
+    validation_freq: PositiveInt = 1  # validate after every n epochs, as in Keras' `fit`, and after the last
     label_smoothing: Rate = 0.0
     precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: DataSettings = DataSettings()
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = StridedNetSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     color_jitter: ColorJitterSettings = ColorJitterSettings()
     mixing: MixingSettings = MixingSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
 
+    def __init__(self, **settings: Any) -> None:
+        """Make a recipe; what is not set has its default.
+
+        Args:
+            **settings: Settings, and tables of settings as mappings or objects.
+
+        Raises:
+            RecipeError: A setting is unknown (the message suggests similar ones) or its value is not allowed.
+        """
+        _check_names(settings)
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise RecipeError(_why(error)) from None
+
     def replace(self, settings: Mapping[str, Any]) -> Self:
         """Return a copy in which dotted keys (``model.stem_kernel``) have new values.
 
+        With a new ``model.name``, the settings that both models have are kept.
+
         Raises:
-            RecipeError: A key is unknown (the message names the nearest ones) or a value is not allowed.
+            RecipeError: A key is unknown (the message suggests similar ones) or a value is not allowed.
         """
         nested = self.model_dump()
+        model = settings.get("model.name", self.model.name)
+        if model != self.model.name:
+            _check_names({"model": {"name": model}})
+            table = settings_of_model(model)
+            fields = table.model_fields if table else {}
+            nested["model"] = {key: value for key, value in nested["model"].items() if key in fields}
         for key, value in settings.items():
             _put(nested, key, value)
-        return type(self).from_settings(nested)
+        return type(self)(**nested)
 
     def value_of(self, key: str) -> Any:
         """Return the value of a setting by its dotted key."""
         return flat(self.model_dump())[key]
 
     def sized(self, images: int, classes: int) -> Self:
-        """Return a copy in which batch size, epochs and learning rate fit the training images; ``auto`` is gone.
+        """Return a copy in which ``auto`` is replaced by numbers that fit the training images.
 
-        The rule: about 52 steps an epoch, as the tutorial has, in batches of 16, 32, 64 or 128; the learning rate is
-        meant for batches of 32 and grows with the root of the batch (Malladi et al. 2022, arXiv:2205.10287, for Adam);
-        and ``effort * sqrt(images * classes)`` images are seen in all, so that a larger or harder set gets more, and
-        each of its images is seen less often. Numbers that a recipe gives itself are kept, with its learning rate.
+        The rule: about 52 steps per epoch, as in the tutorial, with a batch size of 16, 32, 64 or 128; the learning
+        rate is meant for batches of 32 and is scaled with the square root of the batch size (Malladi et al. 2022,
+        arXiv:2205.10287, for Adam); ``effort * sqrt(images * classes)`` images are seen in total, so that a larger or
+        harder data set is trained longer, while each of its images is seen less often. Numbers that are set in the
+        recipe are kept, the learning rate included.
 
         Args:
-            images: How many there are to train on.
-            classes: How many there are to tell apart.
+            images: Number of training images.
+            classes: Number of classes.
         """
         settings: dict[str, Any] = {}
         if self.batch_size == "auto":
@@ -89,33 +127,9 @@ class Recipe(Settings):
         """Return the complete recipe as TOML; reading it back gives an equal recipe."""
         return tomli_w.dumps(self.model_dump())
 
-    @classmethod
-    def from_settings(cls, nested: Mapping[str, Any], where: str = "") -> Self:
-        """Make a recipe of tables of settings, as TOML gives them; what is not set has its default.
-
-        Args:
-            nested: Settings, and tables of settings.
-            where: Put in front of an error's message.
-
-        Raises:
-            RecipeError: A key is unknown (the message names the nearest ones) or a value is not allowed.
-        """
-        for key in flat(nested):
-            if key not in SETTINGS:
-                raise RecipeError(where + _unknown(key))
-        try:
-            return cls.model_validate(nested)
-        except ValidationError as error:
-            errors = error.errors()
-            first = errors[0]
-            key = _setting(first["loc"])
-            # A setting that takes this or that has an error of each.
-            reason = ", or ".join(_reason(other["msg"]) for other in errors if _setting(other["loc"]) == key)
-            raise RecipeError(f"{where}setting '{key}': {reason}. Received: {first['input']!r}") from None
-
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return tables of settings as one table, by dotted keys."""
+    """Return nested tables of settings as one table with dotted keys."""
     found: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):
@@ -125,9 +139,48 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def _check_names(nested: Mapping[str, Any]) -> None:
+    """Raise a `RecipeError` for a model or a setting that does not exist; similar ones are suggested."""
+    model = nested.get("model", {})
+    name = model.get("name", DEFAULT_MODEL) if isinstance(model, Mapping) else model.name
+    if not isinstance(name, str):
+        raise RecipeError(f"setting 'model.name': should be a string. Received: {name!r}")
+    table = settings_of_model(name)
+    if table is None:
+        near = difflib.get_close_matches(name, MODEL_SETTINGS) or sorted(MODEL_SETTINGS)
+        raise RecipeError(
+            f"setting 'model.name': there is no model '{name}'; choose {' or '.join(near)}, or your own as "
+            "FILE.py:function"
+        )
+    for key in flat(nested):
+        first, _, field = key.partition(".")
+        if key not in SETTINGS and key not in _TABLES:
+            raise RecipeError(_unknown(key))
+        if first == "model" and field and field not in table.model_fields:
+            raise RecipeError(_not_taken(name, field, table))
+
+
+def _not_taken(model: str, field: str, table: type[Settings]) -> str:
+    takes = ", ".join(sorted(set(table.model_fields) - {"name"}))
+    reason = f"it has {takes}" if takes else "your function decides it"
+    return f"setting 'model.{field}': the model '{model}' does not have it; {reason}"
+
+
+def _why(error: ValidationError) -> str:
+    """Return the reason of a validation error, in one line."""
+    errors = error.errors()
+    first = errors[0]
+    key = _setting(first["loc"])
+    # A setting with alternative types has an error for each.
+    reason = ", or ".join(_reason(other["msg"]) for other in errors if _setting(other["loc"]) == key)
+    return f"setting '{key}': {reason}. Received: {first['input']!r}"
+
+
 def _setting(place: Sequence[int | str]) -> str:
-    """Return the key of a validation error, without the kind of value that pydantic tried behind it."""
+    """Return the key of a validation error, without what pydantic adds: a model's name, and the type that it tried."""
     parts = [str(part) for part in place]
+    if parts[0] == "model":
+        parts[1:2] = []
     keys = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
     return next((key for key in keys if key in SETTINGS), keys[-1])
 
@@ -137,7 +190,16 @@ def _reason(message: str) -> str:
     return text[0].lower() + text[1:]
 
 
-SETTINGS: tuple[str, ...] = tuple(flat(Recipe().model_dump()))
+# All keys, those of every model included.
+_TABLES = {name for name, value in Recipe() if isinstance(value, Settings)}
+SETTINGS: tuple[str, ...] = tuple(
+    dict.fromkeys(
+        [
+            *(key for key in flat(Recipe().model_dump())),
+            *(f"model.{field}" for table in MODEL_SETTINGS.values() for field in table.model_fields),
+        ]
+    )
+)
 
 
 def _put(nested: dict[str, Any], key: str, value: Any) -> None:
@@ -169,32 +231,35 @@ def builtin_recipes() -> list[str]:
 
 
 def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe, frozenset[str]]:
-    """Read a recipe by name, or from a TOML file that sets some of the keys or all.
+    """Read a recipe by name, or from a TOML file that sets some or all of the keys.
 
     Returns:
-        The recipe, and the dotted keys that the user chose: those in a file of theirs, none for a built-in recipe. The
-        hints of a named data set give way to them.
+        The recipe, and the dotted keys that the user chose: all those in the user's file, none for a built-in recipe.
+        They take precedence over the hints of a data set.
 
     Raises:
-        RecipeError: There is no such recipe or file, it is no TOML, or a setting in it is wrong.
+        RecipeError: The recipe or file does not exist, is not valid TOML, or a setting in it is wrong.
     """
     name = os.fspath(source)
     if name in builtin_recipes():
         text = (resources.files("stridednet") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
-        return Recipe.from_settings(tomllib.loads(text)), frozenset()
+        return Recipe(**tomllib.loads(text)), frozenset()
     path = Path(source)
     if not path.is_file():
-        raise RecipeError(f"no recipe '{name}': give a TOML file or one of {', '.join(builtin_recipes())}")
+        raise RecipeError(f"there is no recipe '{name}'; use a TOML file or one of {', '.join(builtin_recipes())}")
     try:
         nested = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no TOML file: {error}") from None
+        raise RecipeError(f"{path} is not a valid TOML file: {error}") from None
     nested.setdefault("name", re.sub(r"[^\w.-]", "-", path.stem))
-    return Recipe.from_settings(nested, where=f"{path}: "), frozenset(flat(nested))
+    try:
+        return Recipe(**nested), frozenset(flat(nested))
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """Read ``KEY=VALUE`` from the command line; the value is TOML, or else plain text.
+    """Read ``KEY=VALUE``; the value is TOML or, if that fails, plain text.
 
     >>> parse_override("model.filters=[16, 32]")
     ('model.filters', [16, 32])
@@ -203,7 +268,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise RecipeError(f"--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: {text!r}")
+        raise RecipeError(f"a setting is written KEY=VALUE, for example model.stem_kernel=5. Received: {text!r}")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -211,6 +276,6 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def hints_that_hold(hints: Mapping[str, Any], chosen: Iterable[str]) -> dict[str, Any]:
-    """Return the hints of a data set on which the user said nothing."""
+    """Return the hints of a data set for settings that the user did not choose."""
     said = set(chosen)
     return {key: value for key, value in hints.items() if key not in said}

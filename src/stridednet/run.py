@@ -1,30 +1,59 @@
-"""The run directory: what lies in it, written whole or not at all, read back, and gone on with."""
+"""The run directory: the name of every file in it, how it is written, and how it is opened."""
 
+import csv
 import itertools
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.data.archive import ARCHIVE_SUFFIXES
-from stridednet.errors import RunError
+from stridednet.errors import ModelError, RecipeError, RunError
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.storage import csv_text, storage_errors, write_text, written_whole
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
 
+if TYPE_CHECKING:
+    import keras
+
+    from stridednet.executor.predictor import Predictor
+
+T = TypeVar("T")
+
 RUNS = Path("runs/train")
+
+_RECIPE = "recipe.toml"
+_LABELS = "labels.txt"
+_SPLIT = "split.csv"
+_PROBLEMS = "problems.csv"
+_HISTORY = "history.csv"
+_CHECKPOINT = Path("checkpoint", "state.npz")
+_MODEL = "model.keras"
+_PLOT = "plot.png"
+_TEXT = "report.txt"
+_REPORT = "report.json"  # written last: a run that has it is finished
+
 _HISTORY_KEY = "history.csv"
 _DATA_HASH_KEY = "data_hash"
 
 
+class SplitRow(NamedTuple):
+    """One picture of a run: its path relative to the data set, its label, and its subset."""
+
+    path: str
+    label: str
+    subset: str
+
+
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that it takes to go on after an epoch."""
+    """Everything that is needed to resume after an epoch."""
 
     state: dict[str, NDArray[np.generic]]
     history: History
@@ -33,7 +62,19 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Run:
-    """One training and its folder."""
+    """One training and its folder.
+
+    Example:
+        >>> import stridednet, tempfile
+        >>> settings = {"epochs": 1, "image_size": 16, "model.filters": [8], "model.dense_units": 16}
+        >>> folder = tempfile.mkdtemp()
+        >>> result = stridednet.train("digits", settings=settings, out=folder)
+        >>> run = Run.open(folder)
+        >>> run.recipe.epochs, run.labels[:3], run.report["report"]["support"]
+        (1, ['0', '1', '2'], 1250)
+        >>> run.predictor().predict(np.zeros((2, 16, 16, 3), np.uint8)).shape
+        (2, 10)
+    """
 
     folder: Path
 
@@ -46,7 +87,7 @@ class Run:
             out: The folder; None for a new one below ``runs/train``, named after data set and recipe.
 
         Raises:
-            RunError: ``out`` is taken.
+            RunError: ``out`` is not empty.
             StorageError: The folder cannot be written.
         """
         if out is not None:
@@ -57,45 +98,141 @@ class Run:
             else:
                 out.mkdir(parents=True, exist_ok=True)
                 run = cls(out)
-        run.write_text("recipe.toml", recipe.to_toml())
+        run._write(_RECIPE, recipe.to_toml())
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Open a finished run.
+
+        Raises:
+            RunError: The folder is not a run directory, or its run is unfinished or damaged; the message says which.
+        """
+        run = cls._found(Path(folder))
+        if not (run.folder / _REPORT).is_file():
+            raise RunError(f"the run {folder} is unfinished: it has no {_REPORT}; resume it first")
+        missing = [name for name in (_LABELS, _SPLIT, _HISTORY, _MODEL) if not (run.folder / name).is_file()]
+        if missing:
+            raise RunError(f"the run {folder} is damaged: {', '.join(missing)} is missing")
+        if len(run.labels) != len(run.report.get("labels", ())):
+            raise RunError(f"the run {folder} is damaged: {_LABELS} and {_REPORT} have different numbers of classes")
         return run
 
     @classmethod
     def unfinished(cls, folder: Path) -> "Run":
-        """Open a run to go on with it.
+        """Open a run in order to resume it.
 
         Raises:
-            RunError: There is no run, or it is finished.
+            RunError: The folder is not a run directory, or the run is finished or damaged.
         """
-        if not (folder / "recipe.toml").is_file():
-            raise RunError(f"no run in {folder}: it has no recipe.toml")
-        if (folder / "report.json").is_file():
-            raise RunError(f"the run {folder} is finished; its report is {folder / 'report.txt'}")
-        return cls(folder)
+        run = cls._found(folder)
+        if (folder / _REPORT).is_file():
+            raise RunError(f"the run {folder} is already finished; its report is {folder / _TEXT}")
+        return run
 
+    @classmethod
+    def _found(cls, folder: Path) -> "Run":
+        if not folder.is_dir():
+            raise RunError(f"there is no run directory {folder}")
+        if not (folder / _RECIPE).is_file():
+            raise RunError(f"{folder} is not a run directory: it has no {_RECIPE}")
+        run = cls(folder)
+        try:
+            _ = run.recipe
+        except RecipeError as error:
+            raise RunError(f"the run {folder} is damaged: {error}") from None
+        return run
+
+    @cached_property
     def recipe(self) -> Recipe:
-        """Read the recipe that the run was started with."""
-        return load_recipe(self.folder / "recipe.toml")[0]
+        """The complete recipe that the run was started with."""
+        return load_recipe(self.folder / _RECIPE)[0]
 
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file of the run."""
-        write_text(self.folder / name, text)
+    @cached_property
+    def labels(self) -> list[str]:
+        """The names of the classes, in the order of the model's outputs."""
+        return self._read(_LABELS, lambda text: text.splitlines())
 
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a JSON file of the run."""
-        self.write_text(name, json.dumps(content, indent=2) + "\n")
+    @cached_property
+    def split(self) -> list[SplitRow]:
+        """The pictures, and the subset of each: train, val, test or unused."""
+        return self._read(_SPLIT, lambda text: [SplitRow(**row) for row in csv.DictReader(text.splitlines())])
 
-    def write_csv(self, name: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write a table of texts."""
-        self.write_text(name, csv_text(header, rows))
+    @cached_property
+    def history(self) -> History:
+        """The epochs."""
+        return self._read(_HISTORY, from_csv)
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """Every number of ``report.json``."""
+        return self._read(_REPORT, json.loads)
+
+    def model(self) -> "keras.Model":
+        """Load the trained Keras model, not compiled.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        from stridednet.models.keras_file import load_keras_file
+
+        try:
+            return load_keras_file(self.folder / _MODEL)
+        except ModelError as error:
+            raise RunError(f"the run {self.folder} is damaged: {error}") from None
+
+    def predictor(self) -> "Predictor":
+        """Return a predictor for the trained model.
+
+        Raises:
+            RunError: The model's file is damaged.
+        """
+        from stridednet.executor.predictor import Predictor
+
+        return Predictor(self.model())
+
+    def write_labels(self, labels: Iterable[str]) -> None:
+        """Write the names of the classes."""
+        self._write(_LABELS, "".join(f"{label}\n" for label in labels))
+
+    def write_split(self, rows: Iterable[SplitRow]) -> None:
+        """Write the subset of each picture."""
+        self._write(_SPLIT, csv_text(SplitRow._fields, rows))
+
+    def write_problems(self, problems: Iterable[tuple[str, str]]) -> None:
+        """Write the files that were not used, each with the reason."""
+        self._write(_PROBLEMS, csv_text(("path", "reason"), problems))
+
+    def write_history(self, history: Sequence[EpochRow]) -> None:
+        """Write the epochs."""
+        self._write(_HISTORY, to_csv(history))
+
+    def write_model(self, model: "keras.Model") -> None:
+        """Write the trained model."""
+        with written_whole(self.folder / _MODEL) as beside:
+            model.save(beside)
+
+    def write_plot(self, draw: Callable[[Path], None]) -> None:
+        """Write the figure.
+
+        Args:
+            draw: Writes a PNG to the path that it is called with.
+        """
+        with written_whole(self.folder / _PLOT) as beside:
+            draw(beside)
+
+    def finish(self, text: str, report: Mapping[str, Any]) -> None:
+        """Write the report as text and as JSON, which marks the run as finished."""
+        self._write(_TEXT, text)
+        self._write(_REPORT, json.dumps(report, indent=2) + "\n")
 
     def save_epoch(self, checkpoint: Checkpoint) -> None:
-        """Save the checkpoint, and the history for people to read. A kill at any moment leaves the one before intact.
+        """Save the checkpoint and the history. The previous checkpoint stays intact if the process is killed.
 
         Raises:
-            StorageError: There is no room.
+            StorageError: There is no space left.
         """
-        with written_whole(self._checkpoint) as beside, beside.open("wb") as file:
+        with written_whole(self.folder / _CHECKPOINT) as beside, beside.open("wb") as file:
             texts = {_HISTORY_KEY: np.array(to_csv(checkpoint.history)), _DATA_HASH_KEY: np.array(checkpoint.data_hash)}
             np.savez(file, **checkpoint.state, **texts)  # type: ignore[arg-type]  # numpy's stub mistakes ** for a flag
         self.write_history(checkpoint.history)
@@ -106,35 +243,37 @@ class Run:
         Raises:
             RunError: The file is damaged.
         """
-        if not self._checkpoint.is_file():
+        path = self.folder / _CHECKPOINT
+        if not path.is_file():
             return None
         try:
-            with self._checkpoint.open("rb") as file, np.load(file) as arrays:
+            with path.open("rb") as file, np.load(file) as arrays:
                 state = dict(arrays)
             history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise RunError(f"{self._checkpoint} is damaged ({error}); start a new run") from None
+            raise RunError(f"{path} is damaged ({error}); start a new run") from None
         return Checkpoint(state, from_csv(history), data_hash)
 
-    def write_history(self, history: Sequence[EpochRow]) -> None:
-        """Write ``history.csv``."""
-        self.write_text("history.csv", to_csv(history))
+    def _write(self, name: str, text: str) -> None:
+        write_text(self.folder / name, text)
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self.folder / "checkpoint" / "state.npz"
+    def _read(self, name: str, parse: Callable[[str], T]) -> T:
+        try:
+            return parse((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"the run {self.folder} is damaged: {name} cannot be read ({error})") from None
 
 
 def check_free(out: Path) -> None:
-    """Make sure that a folder can become a run.
+    """Make sure that a folder can become a run directory.
 
     Raises:
-        RunError: It holds something, or is no folder.
+        RunError: It is not empty, or not a folder.
     """
     if out.exists() and not out.is_dir():
-        raise RunError(f"--out {out} is a file; name a folder")
+        raise RunError(f"out: {out} is a file; name a folder")
     if out.is_dir() and any(out.iterdir()):
-        raise RunError(f"--out {out} is not empty; name a new folder, or go on with --resume {out}")
+        raise RunError(f"out: {out} is not empty; name a new folder, or resume the run in it")
 
 
 def _new_folder(recipe: Recipe) -> Path:

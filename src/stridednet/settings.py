@@ -1,4 +1,7 @@
-"""The settings of a training, table by table, with their allowed values. Their defaults are the tutorial's."""
+"""The settings of a training in tables, with their allowed values; those of models are in `model_settings.py`.
+
+Defaults are the tutorial's.
+"""
 
 import re
 from collections.abc import Iterable
@@ -6,9 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from stridednet.conv2d.initialization import Initializer
-from stridednet.conv2d.windows import Padding
 
 ActivationName = Literal[
     "elu", "gelu", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh"
@@ -20,7 +20,7 @@ CONSTRAINTS = ("none", "max_norm(x)", "min_max_norm(x, y)", "non_neg", "unit_nor
 
 @dataclass(frozen=True)
 class Term:
-    """A name with numbers, as a recipe writes regularizers and constraints: ``l2(0.0005)``, ``none``."""
+    """A name with numbers, as recipes write regularizers and constraints: ``l2(0.0005)``, ``none``."""
 
     name: str
     numbers: tuple[float, ...]
@@ -30,11 +30,11 @@ def parse_term(text: str, forms: Iterable[str]) -> Term:
     """Read ``name`` or ``name(number, ...)``.
 
     Args:
-        text: What the recipe says.
+        text: The value in the recipe.
         forms: The allowed forms, such as ``l1_l2(x, y)``.
 
     Raises:
-        ValueError: The text has none of the forms.
+        ValueError: The text does not have any of the forms.
     """
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
     for form in forms:
@@ -64,60 +64,31 @@ Regularizer = Annotated[str, AfterValidator(_checked_regularizer)]
 Constraint = Annotated[str, AfterValidator(_checked_constraint)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+ConcretePrecision = Literal["bfloat16", "float32"]
 Precision = Literal["auto", "bfloat16", "float32"]
 
 
 class Settings(BaseModel):
     """A table of settings."""
 
-    # Strict, so that `true` is no number and "5" no integer: a recipe means what it says.
+    # Strict, so that `true` is not accepted as a number, nor "5" as an integer.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class DataSettings(Settings):
-    """Which pictures, and how they are divided."""
+    """The data set and how it is split."""
 
     dataset: str = "digits"
-    labels: Annotated[tuple[str, ...], Field(strict=False)] = ()  # empty: all of them
-    strict: bool = False  # a file that cannot be used is an error
+    labels: Annotated[tuple[str, ...], Field(strict=False)] = ()  # empty: all classes
+    strict: bool = False  # whether a file that cannot be used is an error
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
-    train_per_class: Annotated[int, Field(ge=0)] = 0  # above 0: draw so many of each class instead of a share,
-    test_per_class: Annotated[int, Field(ge=0)] = 0  # and test on up to so many of those left over; 0: on all
-
-
-class ModelSettings(Settings):
-    """The architecture and the arguments of its builder; the defaults are the tutorial's."""
-
-    name: str = "stridednet"
-    stem_filters: PositiveInt = 16
-    stem_kernel: PositiveInt = 7
-    stem_padding: Padding = "valid"
-    filters: Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)] = (32, 64, 128)
-    kernel_size: PositiveInt = 3
-    downsample: Literal["strides", "max_pool"] = "strides"
-    padding: Padding = "same"
-    dilation_rate: PositiveInt = 1
-    groups: PositiveInt = 1
-    activation: ActivationName = "relu"
-    use_bias: bool = True
-    kernel_initializer: Initializer = "he_normal"
-    bias_initializer: Initializer = "zeros"
-    kernel_regularizer: Regularizer = "l2(0.0005)"
-    bias_regularizer: Regularizer = "none"
-    activity_regularizer: Regularizer = "none"
-    kernel_constraint: Constraint = "none"
-    bias_constraint: Constraint = "none"
-    dropout: Rate = 0.25
-    dense_units: PositiveInt = 512
-    dense_dropout: Rate = 0.5
-    pixel_range: Literal["0 to 1", "-2 to 2"] = "0 to 1"  # what 0 to 255 becomes inside the model
-    batch_norm: bool = True
-    norm_momentum: Rate = 0.99  # of batch normalisation's moving statistics; Keras' default
+    train_per_class: Annotated[int, Field(ge=0)] = 0  # above 0: draw this number per class instead of a share,
+    test_per_class: Annotated[int, Field(ge=0)] = 0  # and test on at most this number of the others; 0: all of them
 
 
 class AugmentationSettings(Settings):
-    """Ranges of the random warp of training images, under the names of the old ``ImageDataGenerator``."""
+    """Ranges of the random warps of training images, named as in Keras' former ``ImageDataGenerator``."""
 
     rotation_range: Annotated[float, Field(ge=0, le=180)] = 20.0
     width_shift_range: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -128,7 +99,7 @@ class AugmentationSettings(Settings):
 
 
 class ColorJitterSettings(Settings):
-    """Ranges of random factors on the colours of training images; see `stridednet.data.color.ColorJitter`."""
+    """Ranges of random factors on the colors of training images; see `stridednet.data.color.ColorJitter`."""
 
     brightness: Rate = 0.0
     contrast: Rate = 0.0
@@ -136,7 +107,7 @@ class ColorJitterSettings(Settings):
 
 
 class MixingSettings(Settings):
-    """How training images are mixed with one another; see `stridednet.data.mixing.Mixing`."""
+    """How training images are mixed with each other; see `stridednet.data.mixing.Mixing`."""
 
     mixup: Annotated[float, Field(ge=0)] = 0.0
 
@@ -148,6 +119,6 @@ class OptimizerSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     schedule: Literal["inverse_time", "one_cycle"] = "inverse_time"
     decay: Annotated[float, Field(ge=0)] = 1e-4  # of inverse_time
-    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of one_cycle: the share of the steps in which the rate rises
+    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of one_cycle: share of the steps in which the rate rises
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # of adamw, on kernels only
     beta_2: Annotated[float, Field(gt=0, lt=1)] = 0.999

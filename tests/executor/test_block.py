@@ -1,4 +1,4 @@
-"""Batch normalisation and what stands around it, as one kernel, against the Keras layers one by one."""
+"""Batch normalization fused with the layers around it, against the Keras layers one by one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,14 +10,16 @@ import torch
 import torch.nn.functional as nn
 from keras import layers
 
+from stridednet.executor.backend import Backend
 from stridednet.executor.block import Around, build_block
 from stridednet.executor.chains import chains
-from stridednet.executor.context import Mode, Setting
+from stridednet.executor.context import ForwardPass, LayerContext
 from stridednet.executor.graph import Graph
+from stridednet.executor.masks import Masks
 from stridednet.executor.parameters import Parameters, WorkingCopy
 from stridednet.models.nodes import nodes_in_order
 
-pytestmark = pytest.mark.usefixtures("kernels")
+pytestmark = pytest.mark.usefixtures("implementation")
 
 STACKS: dict[str, Callable[[], Sequence[Any]]] = {
     "conv, relu, norm, dropout": lambda: [
@@ -65,9 +67,10 @@ def test_stacks_give_keras_outputs_gradients_and_statistics(name: str, training:
     (torch.sum(expected * direction) + sum(theirs.losses)).backward()
 
     weights = WorkingCopy(parameters := Parameters(ours), torch.float32)
-    graph = Graph(ours, weights, Mode())
-    found = graph.run(our_images, training=training)
-    (torch.sum(found * direction) + sum(graph.penalties)).backward()
+    backend = Backend.choose("float32")
+    graph, forward = Graph(ours, weights, backend), ForwardPass(training, Masks(backend))
+    found = graph.run(our_images, forward)
+    (torch.sum(found * direction) + sum(forward.penalties)).backward()
     assert torch.allclose(found, expected, atol=1e-5)
     assert torch.allclose(our_images.grad, their_images.grad, atol=2e-5)
     for our, their in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
@@ -75,8 +78,8 @@ def test_stacks_give_keras_outputs_gradients_and_statistics(name: str, training:
         assert torch.allclose(gradient, their.value.grad, rtol=1e-4, atol=1e-4), our.path
     for our, their in zip(ours.non_trainable_variables, theirs.non_trainable_variables, strict=True):
         assert np.allclose(our.numpy(), their.numpy(), atol=1e-6), our.path
-    with torch.no_grad():  # another way leads through the kernel where nothing is to be differentiated
-        assert torch.allclose(graph.run(our_images, training=False), theirs(their_images, training=False), atol=1e-5)
+    with torch.no_grad():  # inference without gradients is computed by another function
+        assert torch.allclose(graph.run(our_images, ForwardPass()), theirs(their_images, training=False), atol=1e-5)
 
 
 def test_what_is_computed_as_one() -> None:
@@ -105,27 +108,39 @@ def test_what_is_computed_as_one() -> None:
     assert found == [["conv"], ["shared"], ["norm"], ["add"]]
 
 
-def _block(channels: int, dtype: torch.dtype, around: Around, mode: Mode) -> tuple[Any, WorkingCopy, Any]:
+def _forward() -> ForwardPass:
+    return ForwardPass(training=True, masks=Masks(Backend.choose("float32")))
+
+
+def _mask(x: torch.Tensor, rate: float, forward: ForwardPass, seed: int = 5) -> torch.Tensor:
+    """Return the mask that the next dropout will draw."""
+    assert forward.masks is not None
+    forward.masks.seed(seed)
+    mask = forward.masks.draw(x, rate)
+    forward.masks.seed(seed)
+    return mask
+
+
+def _block(channels: int, dtype: torch.dtype, around: Around) -> tuple[Any, WorkingCopy, Any]:
     layer = layers.BatchNormalization()
     model = keras.Sequential([layers.Input((5, 5, channels)), layer])
     rng = np.random.default_rng(0)
     layer.set_weights([rng.uniform(0.5, 1.5, channels) for _ in range(4)])
     weights = WorkingCopy(Parameters(model), dtype)
-    return build_block(Setting(layer, weights, mode), around), weights, layer
+    backend = Backend.choose("float32" if dtype == torch.float32 else "bfloat16")
+    return build_block(LayerContext(layer, weights, backend), around), weights, layer
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("channels", [1, 3, 16, 100, 300])
 def test_dropout_behind_it_drops_and_grows(channels: int, dtype: torch.dtype) -> None:
-    mode = Mode(training=True)
-    plain, *_ = _block(channels, dtype, Around(relu_after=True), mode)
-    block, weights, layer = _block(channels, dtype, Around(relu_after=True, dropout=0.25), mode)
+    forward = _forward()
+    plain, *_ = _block(channels, dtype, Around(relu_after=True))
+    block, weights, layer = _block(channels, dtype, Around(relu_after=True, dropout=0.25))
     x = _images((8, 5, 5, channels)).to(dtype).requires_grad_()
-    expected = plain(x).detach().float() / 0.75
-    mode.seed(5)
-    kept = mode.keep(x, 0.25)
-    mode.seed(5)
-    found = block(x)
+    expected = plain(x, forward).detach().float() / 0.75
+    kept = _mask(x, 0.25, forward)
+    found = block(x, forward)
     assert found.dtype == dtype
     assert torch.allclose(found.float(), expected * kept, rtol=0.01 if dtype == torch.bfloat16 else 1e-5, atol=1e-6)
     found.sum().backward()
@@ -142,14 +157,12 @@ def test_dropout_behind_it_drops_and_grows(channels: int, dtype: torch.dtype) ->
 def test_all_of_it_has_the_gradients_of_float64(
     channels: int, dtype: torch.dtype, relu_before: bool, relu_after: bool
 ) -> None:
-    mode = Mode(training=True)
-    block, weights, layer = _block(channels, dtype, Around(relu_before, relu_after, 0.25), mode)
+    forward = _forward()
+    block, weights, layer = _block(channels, dtype, Around(relu_before, relu_after, 0.25))
     x = _images((8, 5, 5, channels)).to(dtype).requires_grad_()
     direction = torch.from_numpy(np.random.default_rng(2).normal(size=x.shape)).to(dtype)
-    mode.seed(5)
-    kept = mode.keep(x, 0.25)
-    mode.seed(5)
-    (block(x) * direction).sum().backward()
+    kept = _mask(x, 0.25, forward)
+    (block(x, forward) * direction).sum().backward()
 
     exact = x.detach().double().requires_grad_()
     scale, offset = (weights.full(part).detach().double().requires_grad_() for part in (layer.gamma, layer.beta))
@@ -164,10 +177,11 @@ def test_all_of_it_has_the_gradients_of_float64(
 
 
 def test_statistics_are_exact_far_from_zero() -> None:
-    block, _, layer = _block(3, torch.float32, Around(), Mode(training=True))
+    block, _, layer = _block(3, torch.float32, Around())
+    forward = _forward()
     layer.momentum = 0.0
     x = torch.from_numpy(np.random.default_rng(0).normal(1000.0, 0.5, (32, 40, 40, 3)).astype(np.float32))
-    block(x)
+    block(x, forward)
     exact = x.double().numpy().reshape(-1, 3)
     assert np.allclose(layer.moving_mean.numpy(), exact.mean(0), rtol=1e-6)
     assert np.allclose(layer.moving_variance.numpy(), exact.var(0), rtol=1e-3)
@@ -175,23 +189,23 @@ def test_statistics_are_exact_far_from_zero() -> None:
 
 def test_what_is_no_number_stays_none() -> None:
     for dtype in (torch.float32, torch.bfloat16):
-        block, *_ = _block(4, dtype, Around(relu_before=True, relu_after=True), Mode(training=True))
+        block, *_ = _block(4, dtype, Around(relu_before=True, relu_after=True))
+        forward = _forward()
         x = _images((2, 5, 5, 4)).to(dtype)
         x[1, 2, 3, 0] = float("nan")
-        found = block(x)
+        found = block(x, forward)
         assert found[..., 0].isnan().all()
         assert not found[..., 1:].isnan().any()
 
 
 # PyTorch's own sums depend on the number of threads.
-@pytest.mark.parametrize("kernels", ["compiled"], indirect=True)
+@pytest.mark.parametrize("implementation", ["compiled"], indirect=True)
 def test_threads_change_nothing_when_compiled() -> None:
     def results() -> list[torch.Tensor]:
-        mode = Mode(training=True)
-        mode.seed(1)
-        block, weights, _ = _block(24, torch.bfloat16, Around(relu_before=True, dropout=0.3), mode)
+        forward = _forward()
+        block, weights, _ = _block(24, torch.bfloat16, Around(relu_before=True, dropout=0.3))
         x = _images((16, 20, 20, 24)).bfloat16().requires_grad_()
-        y = block(x)
+        y = block(x, forward)
         (y.float() ** 2).sum().backward()
         return [y.detach(), x.grad, *(leaf.grad for leaf in weights.leaves)]
 

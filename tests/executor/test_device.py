@@ -10,30 +10,34 @@ import sys
 
 STEPS = """
 import stridednet, keras, torch
+from stridednet.executor.backend import Backend
+from stridednet.executor.context import ForwardPass
+from stridednet.executor.graph import Graph
+from stridednet.executor.masks import Masks
+from stridednet.executor.parameters import Parameters, WorkingCopy
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
-from stridednet.executor.graph import Graph
-from stridednet.executor.context import Mode
-from stridednet.executor.parameters import Parameters, WorkingCopy
 
 def step(settings, precision, device):
     parameters = Parameters(model := build_model(Recipe().replace(settings).model, 32, 3))
-    graph = Graph(model, weights := WorkingCopy(parameters, precision), Mode())
+    backend = Backend.choose(precision)
+    graph = Graph(model, weights := WorkingCopy(parameters, backend.dtype), backend)
+    forward = ForwardPass(training=True, masks=Masks(backend))
     images = torch.zeros((4, 32, 32, 3), dtype=torch.uint8, device=device)
-    loss = graph.log_probabilities(graph.run(images, training=True)).mean() + sum(graph.penalties)
+    loss = graph.log_probabilities(graph.run(images, forward)).mean() + sum(forward.penalties)
     loss.backward()
     with torch.no_grad():
         parameters.collect_gradients(weights.leaves)
         penalty = parameters.penalty()
         parameters.apply_constraints()
         weights.refresh(frozen=True)
-        scores = graph.run(images, training=False)
+        scores = graph.run(images, ForwardPass())
     return {str(tensor.device) for tensor in (parameters.flat, parameters.grad, loss, penalty, scores)}
 
-print(step({"model.kernel_constraint": "max_norm(2.0)"}, torch.bfloat16, "meta"))
-print(step({"model.name": "residual"}, torch.float32, "meta"))
+print(step({"model.kernel_constraint": "max_norm(2.0)"}, "bfloat16", "meta"))
+print(step({"model.name": "residual"}, "float32", "meta"))
 try:
-    step({}, torch.float32, "cpu")
+    step({}, "float32", "cpu")
 except RuntimeError:
     print("refused")
 """

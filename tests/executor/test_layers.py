@@ -8,9 +8,11 @@ import pytest
 import torch
 from keras import layers
 
-from stridednet.executor.context import Mode, Setting
+from stridednet.executor.backend import Backend
+from stridednet.executor.context import ForwardPass, LayerContext
 from stridednet.executor.graph import Graph
-from stridednet.executor.layers import build_kernel, build_merge
+from stridednet.executor.layers import build_function, build_merge
+from stridednet.executor.masks import Masks
 from stridednet.executor.parameters import Parameters, WorkingCopy
 
 Make = Callable[[], Any]
@@ -73,9 +75,9 @@ def test_each_layer_gives_keras_outputs_gradients_and_statistics(make: Make, tra
     _check_against_keras(make(), (3, 9, 11, 4), training)
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize("shape", [(3, 9, 11, 1), (3, 9, 11, 2), (1, 1, 11, 3), (6, 1, 1, 1), (16, 5), (16, 1)])
-def test_batches_of_any_shape_are_normalised_as_keras_does(shape: tuple[int, ...]) -> None:
+def test_batches_of_any_shape_are_normalized_as_keras_does(shape: tuple[int, ...]) -> None:
     _check_against_keras(layers.BatchNormalization(), shape, training=True)
 
 
@@ -95,11 +97,11 @@ def _check_against_keras(layer: Any, shape: tuple[int, ...], training: bool) -> 
 
     layer.set_weights(before)
     parameters = Parameters(model)
-    weights = WorkingCopy(parameters, torch.float32)
-    kernel = build_kernel(Setting(layer, weights, Mode(training=training)))
-    assert kernel is not None
+    weights, backend = WorkingCopy(parameters, torch.float32), Backend.choose("float32")
+    function = build_function(LayerContext(layer, weights, backend))
+    assert function is not None
     ours = _images(shape).requires_grad_()
-    result = kernel(ours)
+    result = function(ours, ForwardPass(training, Masks(backend)))
     result.backward(direction)
 
     tolerance = {"rtol": 1e-4, "atol": 1e-4}
@@ -123,11 +125,11 @@ def test_a_strided_1x1_convolution_of_few_channels_does_not_crash(padding: str) 
     layer = layers.Conv2D(16, 1, strides=2, padding=padding)
     model = keras.Model(inputs, layer(inputs))
     parameters = Parameters(model)
-    weights = WorkingCopy(parameters, torch.float32)
-    kernel = build_kernel(Setting(layer, weights, Mode(training=True)))
-    assert kernel is not None
+    weights, backend = WorkingCopy(parameters, torch.float32), Backend.choose("float32")
+    function = build_function(LayerContext(layer, weights, backend))
+    assert function is not None
     images = _images((64, 28, 28, 3))
-    result = kernel(images)
+    result = function(images, ForwardPass(True, Masks(backend)))
     result.backward(torch.ones_like(result))
     read = images.numpy()[:, ::2, ::2]
     expected = read @ layer.get_weights()[0][0, 0]
@@ -143,28 +145,30 @@ def test_normalization_that_is_adapted_later_uses_what_it_then_knows() -> None:
     inputs = layers.Input((9, 11, 4))
     layer = layers.Normalization()
     model = keras.Model(inputs, layer(inputs))
-    kernel = build_kernel(Setting(layer, WorkingCopy(Parameters(model), torch.float32), Mode()))
-    assert kernel is not None
+    function = build_function(
+        LayerContext(layer, WorkingCopy(Parameters(model), torch.float32), Backend.choose("float32"))
+    )
+    assert function is not None
     layer.adapt(3 * _images().numpy() + 1)
-    assert torch.allclose(kernel(_images()), layer(_images()), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(function(_images(), ForwardPass()), layer(_images()), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("merge", [layers.Add, layers.Concatenate, lambda: layers.Concatenate(axis=1)])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_branches_are_joined_as_keras_joins_them(merge: Make, precision: str) -> None:
+def test_branches_are_merged_as_keras_does(merge: Make, precision: str) -> None:
     inputs = layers.Input((9, 11, 4))
     branch = layers.Conv2D(4, 3, padding="same")(inputs)
     joined = merge()([branch, inputs, branch])
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(joined)))
     weights = WorkingCopy(Parameters(model), getattr(torch, precision))
-    graph = Graph(model, weights, Mode())
+    graph = Graph(model, weights, Backend.choose(precision))
     with torch.no_grad():
-        ours = graph.outputs(graph.run(_images(), training=False))
+        ours = graph.outputs(graph.run(_images(), ForwardPass()))
         assert torch.allclose(ours, model(_images()), atol=1e-5 if precision == "float32" else 0.03)
     assert build_merge(merge()) is not None
 
 
-def test_layers_without_a_kernel_say_so() -> None:
+def test_other_layers_are_left_to_keras() -> None:
     inputs = layers.Input((9, 11, 4))
     for layer in (
         layers.Conv2D(4, 3, data_format="channels_first"),
@@ -173,21 +177,5 @@ def test_layers_without_a_kernel_say_so() -> None:
         layers.BatchNormalization(axis=1),
     ):
         model = keras.Model(inputs, layer(inputs))
-        weights = WorkingCopy(Parameters(model), torch.float32)
-        assert build_kernel(Setting(layer, weights, Mode())) is None
-
-
-@pytest.mark.usefixtures("kernels")
-def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
-    mode = Mode(training=True)
-    mode.seed(3)
-    for rate in (0.25, 0.5, 0.1, 0.3):
-        mask = mode.keep(torch.empty(400, 1000), rate)
-        dropped = float((mask == 0).float().mean())
-        assert dropped == pytest.approx(rate, abs=4 * (rate * (1 - rate) / mask.numel()) ** 0.5)
-        assert mask.unique().tolist() == [0.0, 1.0]
-    assert float(mode.keep(torch.empty(400, 1000), 0.999995).float().mean()) < 1e-3
-    mode.seed(3)
-    again = mode.keep(torch.empty(400, 1000), 0.25)
-    mode.seed(3)
-    assert torch.equal(again, mode.keep(torch.empty(400, 1000), 0.25))
+        weights, backend = WorkingCopy(Parameters(model), torch.float32), Backend.choose("float32")
+        assert build_function(LayerContext(layer, weights, backend)) is None

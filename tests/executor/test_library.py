@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from stridednet.executor.compiled import library as library_module
-from stridednet.executor.compiled.library import library
+from stridednet.executor.compiled.library import Loaded, load_library
 
 # Each call looks anew, as a process of its own would.
-find = library.__wrapped__
+find = load_library.__wrapped__
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_compiled_once(empty_cache: Path) -> None:
-    if library() is None:
+    if load_library().library is None:
         pytest.skip("no C compiler")
-    assert find() is not None
-    made = list((empty_cache / "kernels").iterdir())
+    assert find().library is not None
+    made = list((empty_cache / "compiled").iterdir())
     assert [file.suffix for file in made] == [".so"]
     before = made[0].stat().st_mtime_ns
-    assert find() is not None
-    assert [file.stat().st_mtime_ns for file in (empty_cache / "kernels").iterdir()] == [before]
+    assert find().library is not None
+    assert [file.stat().st_mtime_ns for file in (empty_cache / "compiled").iterdir()] == [before]
 
 
 def test_the_compiler_has_nothing_to_say(tmp_path: Path) -> None:
@@ -41,22 +41,34 @@ def test_the_compiler_has_nothing_to_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
 def test_without_a_compiler_there_is_none(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, compiler: str) -> None:
     monkeypatch.setenv("CC", compiler)
-    assert find() is None
+    assert find() == Loaded(None)
+    assert not list(empty_cache.rglob("*.so"))
+
+
+def test_a_compiler_that_fails_is_reported(empty_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = tmp_path / "broken-cc"
+    compiler.write_text("#!/bin/sh\necho 'note: hello' >&2\necho 'x.c:1: fatal error: no memory' >&2\nexit 3\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    loaded = find()
+    assert loaded.library is None
+    reason = "exit status 3, x.c:1: fatal error: no memory"
+    assert loaded.problem == f"compiling with {compiler} failed, so PyTorch computes everything: {reason}"
     assert not list(empty_cache.rglob("*.so"))
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "cache"))
-    assert find() is None
+    assert find().library is None
 
 
 def test_a_damaged_library_is_no_error(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if find() is None:
+    if find().library is None:
         pytest.skip("no C compiler")
-    (made,) = (empty_cache / "kernels").iterdir()
-    damaged = tmp_path / "other" / "kernels" / made.name  # another place: what is loaded already stays loaded
+    (made,) = (empty_cache / "compiled").iterdir()
+    damaged = tmp_path / "other" / "compiled" / made.name  # another place: what is loaded already stays loaded
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(made.read_bytes()[:100])
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "other"))
-    assert find() is None
+    assert find().library is None

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from stridednet.executor.backend import Backend
 from stridednet.executor.optimizer import Optimizer
 from stridednet.executor.parameters import Parameters, WorkingCopy
 from stridednet.executor.schedule import Schedule
 from stridednet.settings import OptimizerSettings
 
-pytestmark = pytest.mark.usefixtures("kernels")
+pytestmark = pytest.mark.usefixtures("implementation")
 
 
 def _model() -> keras.Model:
@@ -25,13 +26,13 @@ class _Ours:
         self.model = _model()
         parameters = Parameters(self.model)
         self.weights = WorkingCopy(parameters, torch.float32)
-        self.optimizer = Optimizer(Schedule(settings, epochs, steps), parameters)
+        self.optimizer = Optimizer(Schedule(settings, epochs, steps), parameters, Backend.choose("float32"))
 
     def step(self, gradients: list[np.ndarray]) -> float:
         for variable, gradient in zip(self.model.variables, gradients, strict=True):
             self.weights.tensor(variable).grad = torch.from_numpy(gradient)
         with torch.no_grad():
-            return self.optimizer.step(self.weights)
+            return float(self.optimizer.step(self.weights))
 
 
 def _assert_same_step(ours: _Ours, reference: Any, theirs: keras.Model, gradients: list[np.ndarray]) -> None:
@@ -83,9 +84,11 @@ def test_regularizers_are_in_the_step_and_in_the_loss() -> None:
     kernel, bias = model.get_weights()
     parameters = Parameters(model)
     weights = WorkingCopy(parameters, torch.bfloat16)
-    optimizer = Optimizer(Schedule(OptimizerSettings(learning_rate=1e-3, decay=0.0), 1, 1), parameters)
+    optimizer = Optimizer(
+        Schedule(OptimizerSettings(learning_rate=1e-3, decay=0.0), 1, 1), parameters, Backend.choose("float32")
+    )
     with torch.no_grad():
-        penalty = optimizer.step(weights)  # no gradient but theirs
+        penalty = float(optimizer.step(weights))  # no other gradients
     assert penalty == pytest.approx(0.01 * np.abs(kernel).sum() + 0.1 * (kernel**2).sum(), rel=1e-5)
     first = optimizer.state()["optimizer/exp_avg"]
     moment = parameters.view(torch.from_numpy(first), model.layers[0].kernel).numpy()
@@ -104,7 +107,9 @@ def test_a_kernel_of_a_convolution_and_its_gradient_may_lie_in_another_order() -
     before = model.get_weights()[0]
     parameters = Parameters(model)
     weights = WorkingCopy(parameters, torch.float32)
-    optimizer = Optimizer(Schedule(OptimizerSettings(learning_rate=1e-3, decay=0.0), 1, 1), parameters)
+    optimizer = Optimizer(
+        Schedule(OptimizerSettings(learning_rate=1e-3, decay=0.0), 1, 1), parameters, Backend.choose("float32")
+    )
     gradient = np.random.default_rng(0).normal(size=before.shape).astype(np.float32)
     weights.leaves[0].grad = torch.from_numpy(gradient)  # rows first, unlike the leaf
     with torch.no_grad():

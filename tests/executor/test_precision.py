@@ -4,7 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as nn
 
-from stridednet.executor.precision import concrete_precision
+from stridednet.executor.precision import fastest_precision
+
+CPU = torch.device("cpu")
 
 
 def _processor_with(monkeypatch: pytest.MonkeyPatch, *abilities: str) -> None:
@@ -23,16 +25,11 @@ def _slow(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
     monkeypatch.setattr(nn, "conv2d", conv2d)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_chosen_precision_is_kept(precision: str) -> None:
-    assert concrete_precision(precision) == precision  # type: ignore[arg-type]
-
-
 def test_auto_is_bfloat16_with_amx_and_float32_without_any_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     _processor_with(monkeypatch, "avx512_bf16", "amx_bf16")
-    assert concrete_precision("auto") == "bfloat16"
+    assert fastest_precision(CPU) == "bfloat16"
     _processor_with(monkeypatch, "avx2")
-    assert concrete_precision("auto") == "float32"
+    assert fastest_precision(CPU) == "float32"
 
 
 @pytest.mark.parametrize(("slow", "taken"), [(torch.bfloat16, "float32"), (torch.float32, "bfloat16")])
@@ -41,4 +38,4 @@ def test_auto_is_measured_with_avx512_bf16_alone(
 ) -> None:
     _processor_with(monkeypatch, "avx512_bf16")
     _slow(monkeypatch, slow)
-    assert concrete_precision("auto") == taken
+    assert fastest_precision(CPU) == taken

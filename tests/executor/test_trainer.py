@@ -9,12 +9,14 @@ from keras import layers
 
 from stridednet.data.batches import Batch
 from stridednet.errors import RunError
-from stridednet.executor.context import Mode
+from stridednet.executor.backend import Backend
+from stridednet.executor.context import ForwardPass
 from stridednet.executor.graph import Graph
+from stridednet.executor.masks import Masks
 from stridednet.executor.parameters import Parameters, WorkingCopy
 from stridednet.executor.schedule import Schedule
-from stridednet.executor.scores import RunningScores
-from stridednet.executor.trainer import NativeExecutor
+from stridednet.executor.scores import BatchScores, RunningScores
+from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 from stridednet.settings import OptimizerSettings
@@ -24,9 +26,19 @@ Make = Callable[[], Any]
 RECIPE = Recipe().replace({"model.dropout": 0.0, "model.dense_dropout": 0.0, "precision": "float32"})
 
 
-def _executor(recipe: Recipe = RECIPE, size: int = 24) -> NativeExecutor:
+def _training() -> ForwardPass:
+    return ForwardPass(training=True, masks=Masks(Backend.choose("float32")))
+
+
+def _score(scores: BatchScores) -> float:
+    return float(scores.loss) + float(scores.penalty)
+
+
+def _trainer(recipe: Recipe = RECIPE, size: int = 24) -> Trainer:
     keras.utils.set_random_seed(0)
-    return NativeExecutor(build_model(recipe.model, size, 3), Schedule(recipe.optimizer, 2, 4), recipe.precision)
+    return Trainer(
+        build_model(recipe.model, size, 3), Schedule(recipe.optimizer, 2, 4), Backend.choose(recipe.precision)
+    )
 
 
 def _compiled(recipe: Recipe = RECIPE, size: int = 24) -> keras.Model:
@@ -66,11 +78,11 @@ def _joined(batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
         {"optimizer.learning_rate": 0.0005, "optimizer.decay": 0.5},
     ],
 )
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("implementation")
 def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
     recipe = RECIPE.replace({"model.filters": [8, 16]} | settings)
     batches = _batches()
-    ours, theirs = _executor(recipe), _compiled(recipe)
+    ours, theirs = _trainer(recipe), _compiled(recipe)
     running = RunningScores()
     ours.start_epoch(0)
     for batch in batches:
@@ -99,13 +111,13 @@ def test_label_smoothing_is_that_of_keras_loss() -> None:
         plain = float(keras.losses.categorical_crossentropy(batch.targets, outputs).mean())
         smooth = float(keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(batch.targets, outputs))
         expected = smooth + float(sum(model.losses))
-    ours = NativeExecutor(model, Schedule(RECIPE.optimizer, 1, 1), "float32", label_smoothing=0.1)
+    ours = Trainer(model, Schedule(RECIPE.optimizer, 1, 1), Backend.choose("float32"), label_smoothing=0.1)
     ours.start_epoch(0)
-    assert ours.train_batch(batch).loss == pytest.approx(expected, rel=1e-5)
+    assert _score(ours.train_batch(batch)) == pytest.approx(expected, rel=1e-5)
     assert abs(smooth - plain) > 0.01
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("implementation")
 @pytest.mark.parametrize(
     ("activation", "tolerance"),
     # Where a value is all but zero, rounding decides whether a ReLU lets it through; a smooth function has no edge.
@@ -125,8 +137,8 @@ def test_the_whole_stridednet_has_keras_gradients(activation: str, tolerance: fl
 
     parameters = Parameters(model)
     weights = WorkingCopy(parameters, torch.float32)
-    graph = Graph(model, weights, Mode())
-    scores = graph.run(torch.from_numpy(batch.images), training=True)
+    graph = Graph(model, weights, Backend.choose("float32"))
+    scores = graph.run(torch.from_numpy(batch.images), _training())
     ours = -(targets * graph.log_probabilities(scores)).sum(dim=1).mean()
     ours.backward()
     with torch.no_grad():
@@ -137,7 +149,7 @@ def test_the_whole_stridednet_has_keras_gradients(activation: str, tolerance: fl
         assert float((found - gradient).norm()) <= tolerance * float(gradient.norm()) + 1e-5, variable.path
 
 
-def test_every_other_layer_is_called_itself() -> None:
+def test_every_other_layer_is_computed_by_keras() -> None:
     def build() -> keras.Model:
         keras.utils.set_random_seed(0)
         inputs = layers.Input((16, 16, 3))
@@ -158,7 +170,9 @@ def test_every_other_layer_is_called_itself() -> None:
     theirs = build()
     theirs.compile(keras.optimizers.Adam(0.001), loss="categorical_crossentropy", metrics=["accuracy"])
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    ours = NativeExecutor(build(), Schedule(OptimizerSettings(learning_rate=0.001, decay=0.0), 1, 4), "float32")
+    ours = Trainer(
+        build(), Schedule(OptimizerSettings(learning_rate=0.001, decay=0.0), 1, 4), Backend.choose("float32")
+    )
     running = RunningScores()
     for batch in batches:
         running.add(ours.train_batch(batch), len(batch.images))
@@ -167,14 +181,14 @@ def test_every_other_layer_is_called_itself() -> None:
         assert np.median(np.abs(our - their)) < 0.02 * 0.001
 
 
-def _equals_fit(build: Callable[[], keras.Model], precision: Any = "float32") -> NativeExecutor:
+def _equals_fit(build: Callable[[], keras.Model], precision: Any = "float32") -> Trainer:
     """Train natively and with `fit`, and compare losses, accuracies and predictions."""
     batches = _batches(3, 8, 16)
     images, targets = _joined(batches)
     theirs = build()
     theirs.compile(keras.optimizers.Adam(1e-4), loss="categorical_crossentropy", metrics=["accuracy"])
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    ours = NativeExecutor(build(), Schedule(OptimizerSettings(learning_rate=1e-4, decay=0.0), 1, 4), precision)
+    ours = Trainer(build(), Schedule(OptimizerSettings(learning_rate=1e-4, decay=0.0), 1, 4), Backend.choose(precision))
     running = RunningScores()
     for batch in batches:
         running.add(ours.train_batch(batch), len(batch.images))
@@ -220,11 +234,11 @@ def test_layers_that_draw_by_themselves_are_called_and_seeded(make: Make) -> Non
     losses = []
     for _ in range(2):
         keras.utils.set_random_seed(0)
-        executor = NativeExecutor(_sequential(make()), Schedule(OptimizerSettings(), 1, 4), "float32")
-        executor.start_epoch(5)
-        losses.append([executor.train_batch(batch).loss for batch in batches])
+        trainer = Trainer(_sequential(make()), Schedule(OptimizerSettings(), 1, 4), Backend.choose("float32"))
+        trainer.start_epoch(5)
+        losses.append([_score(trainer.train_batch(batch)) for batch in batches])
     assert losses[0] == losses[1]
-    assert np.allclose(executor.predict(batches), executor.model.predict(_joined(batches)[0], verbose=0), atol=1e-5)
+    assert np.allclose(trainer.predict(batches), trainer.model.predict(_joined(batches)[0], verbose=0), atol=1e-5)
 
 
 def test_shared_layers_get_the_gradients_of_all_their_uses() -> None:
@@ -248,8 +262,8 @@ def test_shared_layers_get_the_gradients_of_all_their_uses() -> None:
         fresh = build()
         parameters = Parameters(fresh)
         weights = WorkingCopy(parameters, getattr(torch, precision))
-        graph = Graph(fresh, weights, Mode())
-        scores = graph.run(torch.from_numpy(batch.images), training=True)
+        graph = Graph(fresh, weights, Backend.choose(precision))
+        scores = graph.run(torch.from_numpy(batch.images), _training())
         torch.autograd.backward(-(targets * graph.log_probabilities(scores)).sum(dim=1).mean())
         with torch.no_grad():
             parameters.collect_gradients(weights.leaves)
@@ -269,54 +283,54 @@ def test_a_regularizer_of_ones_own_is_called() -> None:
 def test_frozen_weights_are_never_stale() -> None:
     model = _sequential()
     model.layers[1].trainable = False
-    executor = NativeExecutor(model, Schedule(OptimizerSettings(), 1, 4), "bfloat16")
+    trainer = Trainer(model, Schedule(OptimizerSettings(), 1, 4), Backend.choose("bfloat16"))
     batches = _batches(2, 8, 16)
     images, _ = _joined(batches)
-    state = executor.state()
-    before = executor.predict(batches)
+    state = trainer.state()
+    before = trainer.predict(batches)
     model.layers[1].set_weights([2 * weight for weight in model.layers[1].get_weights()])
-    assert np.allclose(executor.predict(batches), model.predict(images, verbose=0), atol=1e-5)
-    assert not np.allclose(executor.predict(batches), before, atol=1e-3)
-    executor.restore(state)
-    assert np.allclose(executor.predict(batches), before, atol=1e-6)
+    assert np.allclose(trainer.predict(batches), model.predict(images, verbose=0), atol=1e-5)
+    assert not np.allclose(trainer.predict(batches), before, atol=1e-3)
+    trainer.restore(state)
+    assert np.allclose(trainer.predict(batches), before, atol=1e-6)
 
 
 def test_a_model_without_trainable_weights_is_scored() -> None:
     model = _sequential()
     model.trainable = False
     before = model.get_weights()
-    executor = NativeExecutor(model, Schedule(OptimizerSettings(), 1, 4), "float32")
-    assert executor.train_batch(_batches(1, 8, 16)[0]).loss > 0
+    trainer = Trainer(model, Schedule(OptimizerSettings(), 1, 4), Backend.choose("float32"))
+    assert _score(trainer.train_batch(_batches(1, 8, 16)[0])) > 0
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("implementation")
 def test_frozen_layers_stay_and_the_model_is_live() -> None:
     keras.utils.set_random_seed(0)
     model = build_model(RECIPE.model, 24, 3)
     model.get_layer("stem").trainable = False
     model.get_layer("stage1_conv1_norm").trainable = False
     frozen = [model.get_layer(name).get_weights() for name in ("stem", "stage1_conv1_norm")]
-    executor = NativeExecutor(model, Schedule(OptimizerSettings(learning_rate=0.01), 1, 4), "bfloat16")
+    trainer = Trainer(model, Schedule(OptimizerSettings(learning_rate=0.01), 1, 4), Backend.choose("bfloat16"))
     batches = _batches()
     for batch in batches:
-        executor.train_batch(batch)
+        trainer.train_batch(batch)
     for name, weights in zip(("stem", "stage1_conv1_norm"), frozen, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(model.get_layer(name).get_weights(), weights, strict=True))
     # The Keras model itself, with no copying back.
     images, _ = _joined(batches)
-    assert np.allclose(model.predict(images, verbose=0), executor.predict(batches), atol=1e-4)
+    assert np.allclose(model.predict(images, verbose=0), trainer.predict(batches), atol=1e-4)
     model.get_layer("probabilities").set_weights([np.zeros((512, 3)), np.array([0.0, 50.0, 0.0])])
-    assert executor.evaluate(batches).accuracy == pytest.approx(np.mean(_joined(batches)[1][:, 1]))
+    assert trainer.evaluate(batches).accuracy == pytest.approx(np.mean(_joined(batches)[1][:, 1]))
 
 
-@pytest.mark.usefixtures("kernels")
+@pytest.mark.usefixtures("implementation")
 def test_bfloat16_learns_as_float32_does() -> None:
     def last_loss(precision: str) -> float:
-        executor = _executor(RECIPE.replace({"precision": precision, "optimizer.learning_rate": 0.001}))
+        trainer = _trainer(RECIPE.replace({"precision": precision, "optimizer.learning_rate": 0.001}))
         batches = _batches()
         for _ in range(15):
-            losses = [executor.train_batch(batch).loss for batch in batches]
+            losses = [_score(trainer.train_batch(batch)) for batch in batches]
         return float(np.mean(losses))
 
     exact, rough = last_loss("float32"), last_loss("bfloat16")
@@ -328,19 +342,19 @@ def test_bfloat16_learns_as_float32_does() -> None:
 def test_a_restored_state_goes_on_as_if_nothing_had_happened(precision: str) -> None:
     recipe = RECIPE.replace({"model.dropout": 0.3, "precision": precision})
     batches = _batches()
-    straight, first = _executor(recipe), _executor(recipe)
-    for executor in (straight, first):
-        executor.start_epoch(1)
+    straight, first = _trainer(recipe), _trainer(recipe)
+    for trainer in (straight, first):
+        trainer.start_epoch(1)
         for batch in batches:
-            executor.train_batch(batch)
+            trainer.train_batch(batch)
     state = first.state()
-    second = _executor(recipe)
+    second = _trainer(recipe)
     second.train_batch(batches[0])
     second.restore(state)
-    for executor in (straight, second):
-        executor.start_epoch(2)
+    for trainer in (straight, second):
+        trainer.start_epoch(2)
         for batch in batches:
-            executor.train_batch(batch)
+            trainer.train_batch(batch)
     after = second.state()
     assert any(not np.array_equal(state[name], after[name]) for name in state)
     for name, value in straight.state().items():
@@ -350,4 +364,4 @@ def test_a_restored_state_goes_on_as_if_nothing_had_happened(precision: str) -> 
 
 def test_another_models_state_is_refused() -> None:
     with pytest.raises(RunError, match="belongs to another model"):
-        _executor(RECIPE.replace({"model.filters": [8, 16]})).restore(_executor().state())
+        _trainer(RECIPE.replace({"model.filters": [8, 16]})).restore(_trainer().state())

@@ -1,3 +1,4 @@
+import inspect
 from typing import Any
 
 import keras
@@ -7,14 +8,17 @@ import torch
 from keras import layers
 
 from stridednet.data.batches import Batch
-from stridednet.errors import ModelError, RecipeError
-from stridednet.executor.context import Mode
+from stridednet.errors import RecipeError
+from stridednet.executor.backend import Backend
+from stridednet.executor.context import ForwardPass
 from stridednet.executor.graph import Graph
 from stridednet.executor.layers import _BUILDERS
+from stridednet.executor.masks import Masks
 from stridednet.executor.parameters import Parameters, WorkingCopy
 from stridednet.executor.schedule import Schedule
-from stridednet.executor.trainer import NativeExecutor
-from stridednet.models.catalogue import MODELS, build_model, check_model
+from stridednet.executor.trainer import Trainer
+from stridednet.model_settings import MODEL_SETTINGS
+from stridednet.models.catalogue import MODELS, build_model
 from stridednet.recipe import Recipe, builtin_recipes, load_recipe
 
 NEW = ["allconv", "fire", "inception", "residual", "vgg"]
@@ -39,7 +43,7 @@ def _batch() -> Batch:
 
 
 def test_the_list() -> None:
-    assert sorted(MODELS) == sorted([*NEW, "stridednet", "stridednet_pooled"])
+    assert sorted(MODELS) == sorted(MODEL_SETTINGS) == sorted([*NEW, "stridednet", "stridednet_pooled"])
 
 
 @pytest.mark.parametrize("recipe", builtin_recipes())
@@ -57,9 +61,16 @@ def test_the_smallest_image_passes_through(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_every_layer_has_a_native_kernel(name: str) -> None:
+def test_every_layer_has_a_function_in_the_executor(name: str) -> None:
     kinds = {type(layer) for layer in build_model(_recipe(name).model, 32, 3).layers}
-    assert kinds <= {*_BUILDERS, layers.InputLayer, layers.Add, layers.Concatenate}
+    assert kinds <= {
+        *_BUILDERS,
+        layers.Add,
+        layers.BatchNormalization,
+        layers.Concatenate,
+        layers.Dropout,
+        layers.InputLayer,
+    }
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -77,7 +88,10 @@ def test_settings_reach_the_layers(name: str) -> None:
         stem_filters=6,
     )
     model = build_model(settings.model, 32, 5)
-    found = {kind: [layer for layer in model.layers if type(layer) is kind] for kind in _BUILDERS}
+    found = {
+        kind: [layer for layer in model.layers if type(layer) is kind]
+        for kind in (*_BUILDERS, layers.BatchNormalization, layers.Dropout)
+    }
     assert {layer.activation for layer in found[layers.Activation]} == {keras.activations.gelu}
     assert all(isinstance(layer.kernel_initializer, keras.initializers.GlorotUniform) for layer in found[layers.Conv2D])
     assert {float(layer.kernel_regularizer.l1) for layer in found[layers.Conv2D]} == {0.25}
@@ -103,31 +117,41 @@ def test_the_pooled_twin_is_stridednet_with_max_pooling() -> None:
     assert twin.count_params() == build_model(_recipe("stridednet").model, 96, 4).count_params()
 
 
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_each_setting_of_a_model_is_an_argument_of_its_builder(name: str) -> None:
+    arguments = MODELS[name].arguments(MODEL_SETTINGS[name]())
+    parameters = inspect.signature(MODELS[name].build).parameters
+    assert set(arguments) <= set(parameters)
+    # And the other way round: each argument but the sizes, and those that no recipe sets, has a setting.
+    unset = {"width", "height", "depth", "classes", "convolutions", "blocks", "modules"}
+    assert set(parameters) - set(arguments) <= unset
+
+
 @pytest.mark.parametrize(
     ("name", "setting", "value"),
     [
         ("vgg", "stem_kernel", 3),
+        ("vgg", "stem_kernel", 7),  # as the recipes have it
         ("fire", "use_bias", False),
         ("residual", "dense_units", 64),
         ("allconv", "groups", 2),
         ("stridednet_pooled", "downsample", "max_pool"),
     ],
 )
-def test_a_setting_that_a_model_lacks_is_told(name: str, setting: str, value: object) -> None:
-    settings = _recipe(name, **{setting: value}).model
+def test_a_setting_that_a_model_does_not_have_is_refused(name: str, setting: str, value: object) -> None:
     with pytest.raises(
-        ModelError, match=rf"^model '{name}' has no setting {setting}; it takes .*norm_momentum"
+        RecipeError, match=rf"^setting 'model\.{setting}': the model '{name}' does not have it; it has .*norm_momentum"
     ) as caught:
-        build_model(settings, 32, 3)
+        _recipe(name, **{setting: value})
     assert setting not in str(caught.value).partition(";")[2].replace(",", "").split()
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_name_has_near_misses_or_the_list() -> None:
-    with pytest.raises(RecipeError, match=r"no model 'vggg'; choose vgg, or give your own as FILE\.py:function"):
-        check_model(_recipe("vggg").model)
-    with pytest.raises(RecipeError, match=r"no model 'zzz'; choose allconv or fire or .* or vgg, or give your own"):
-        check_model(_recipe("zzz").model)
+def test_an_unknown_model_is_refused_with_suggestions() -> None:
+    with pytest.raises(RecipeError, match=r"there is no model 'vggg'; choose vgg, or your own as FILE\.py:function"):
+        _recipe("vggg")
+    with pytest.raises(RecipeError, match=r"there is no model 'zzz'; choose allconv or fire or .* or vgg, or your own"):
+        _recipe("zzz")
 
 
 @pytest.mark.parametrize("name", NEW)
@@ -155,12 +179,13 @@ def test_native_predictions_and_loss_are_keras(name: str) -> None:
     with torch.no_grad():
         output = _still(name)(torch.from_numpy(batch.images), training=True)
     loss = float(keras.losses.categorical_crossentropy(targets, output).mean())
-    executor = NativeExecutor(model, Schedule(Recipe().optimizer, 1, 4), "float32")
-    assert np.allclose(executor.predict([batch]), model.predict(batch.images, verbose=0), atol=1e-5)
+    trainer = Trainer(model, Schedule(Recipe().optimizer, 1, 4), Backend.choose("float32"))
+    assert np.allclose(trainer.predict([batch]), model.predict(batch.images, verbose=0), atol=1e-5)
     penalty = float(sum(model.losses).detach())
-    executor.start_epoch(0)
-    assert executor.train_batch(batch).loss == pytest.approx(loss + penalty, rel=1e-4)
-    assert np.allclose(executor.predict([batch]), model.predict(batch.images, verbose=0), atol=1e-5)
+    trainer.start_epoch(0)
+    scores = trainer.train_batch(batch)
+    assert float(scores.loss) + float(scores.penalty) == pytest.approx(loss + penalty, rel=1e-4)
+    assert np.allclose(trainer.predict([batch]), model.predict(batch.images, verbose=0), atol=1e-5)
 
 
 # Where a value is all but zero, rounding decides whether a ReLU lets it through, and so moves gradients by up to a
@@ -177,8 +202,9 @@ def test_native_gradients_are_keras(name: str, activation: str, tolerance: float
     ours = _still(name, activation)
     parameters = Parameters(ours)
     weights = WorkingCopy(parameters, torch.float32)
-    graph = Graph(ours, weights, Mode())
-    scores = graph.run(torch.from_numpy(batch.images), training=True)
+    backend = Backend.choose("float32")
+    graph = Graph(ours, weights, backend)
+    scores = graph.run(torch.from_numpy(batch.images), ForwardPass(training=True, masks=Masks(backend)))
     torch.autograd.backward(-(targets * graph.log_probabilities(scores)).sum(dim=1).mean())
     with torch.no_grad():
         parameters.penalty()

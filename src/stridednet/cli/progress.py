@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from stridednet.executor.scores import Scores
+from stridednet.executor.scores import RunningScores
 from stridednet.training.history import EpochRow, validations
-from stridednet.training.observer import Observer, Plan
+from stridednet.training.observer import Observer, Workload
 
 
 def console_observer(*, quiet: bool) -> Observer:
@@ -23,6 +24,9 @@ def console_observer(*, quiet: bool) -> Observer:
     return _BarObserver(console) if terminal else _LineObserver(Console(stderr=quiet, highlight=False, no_color=True))
 
 
+_READING_INTERVAL = 0.1  # seconds; reading scores waits for the device, and the bar is drawn ten times a second
+
+
 class _LineObserver(Observer):
     """Prints lines that a log file can hold: never wrapped, no control characters."""
 
@@ -33,8 +37,11 @@ class _LineObserver(Observer):
     def on_message(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def on_start(self, plan: Plan) -> None:
-        self._epochs = plan.epochs
+    def on_interrupt(self, epochs: int, folder: Path) -> None:
+        self.on_message(_how_to_resume(epochs, folder))
+
+    def on_start(self, workload: Workload) -> None:
+        self._epochs = workload.epochs
 
     def on_epoch(self, row: EpochRow) -> None:
         self.on_message(
@@ -71,26 +78,35 @@ class _BarObserver(Observer):
     def on_message(self, text: str) -> None:
         self._console.print(text, markup=False)
 
-    def on_start(self, plan: Plan) -> None:
-        self._plan = plan
-        self._val = _val_scores(plan.finished)
+    def on_interrupt(self, epochs: int, folder: Path) -> None:
+        self.on_message(_how_to_resume(epochs, folder))
+
+    def on_start(self, workload: Workload) -> None:
+        self._workload = workload
+        self._val = _val_scores(workload.finished)
         self._speed = 0.0
         self._last_step = time.perf_counter()
+        self._last_reading = 0.0
         self._task = self._bar.add_task(
-            "starting", total=plan.epochs * plan.steps, completed=len(plan.finished) * plan.steps, speed=""
+            "starting",
+            total=workload.epochs * workload.steps,
+            completed=len(workload.finished) * workload.steps,
+            speed="",
         )
         self._bar.start()
 
-    def on_step(self, epoch: int, step: int, scores: Scores) -> None:
+    def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
         now = time.perf_counter()
-        speed = self._plan.images_per_step / (now - self._last_step)
+        speed = self._workload.images_per_step / (now - self._last_step)
         self._speed = 0.9 * self._speed + 0.1 * speed if self._speed else speed
         self._last_step = now
-        self._bar.scores = f"{_scores(*scores)}  {self._val}"
+        if now - self._last_reading >= _READING_INTERVAL:
+            self._bar.scores = f"{_scores(*scores.mean())}  {self._val}"
+            self._last_reading = now
         self._bar.update(
             self._task,
-            completed=(epoch - 1) * self._plan.steps + step,
-            description=f"{_epoch(epoch, self._plan.epochs)}  step {step:>3}/{self._plan.steps}",
+            completed=(epoch - 1) * self._workload.steps + step,
+            description=f"{_epoch(epoch, self._workload.epochs)}  step {step:>3}/{self._workload.steps}",
             speed=f"{self._speed:,.0f} images/s",
         )
 
@@ -101,6 +117,10 @@ class _BarObserver(Observer):
 
     def on_end(self) -> None:
         self._bar.stop()
+
+
+def _how_to_resume(epochs: int, folder: Path) -> str:
+    return f"{epochs} epochs are saved; resume with: stridednet train --resume {folder}"
 
 
 def _epoch(number: int, of: int) -> str:

@@ -61,13 +61,10 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
     from stridednet.recipe import load_recipe, parse_override
 
     path = Path(source)
-    saved = path / "model.keras" if path.is_dir() else path
-    if path.is_dir() and not saved.is_file():
-        raise InputError(f"{path} is no run with a model: there is no {saved.name} in it")
-    if saved.suffix == ".keras":
+    if path.is_dir() or path.suffix == ".keras":
         if image_size is not None or assignments:
-            raise InputError(f"{saved} is a model already: --image-size and --set are for a model by name")
-        return _saved_network(saved)
+            raise InputError(f"{path} is a saved model: --image-size and --set are for a model by name")
+        return _saved_network(path)
     settings: dict[str, Any] = dict(map(parse_override, assignments)) | {"model.name": source}
     if image_size is not None:
         settings["image_size"] = image_size
@@ -79,13 +76,14 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
     return describe(build_model(chosen.model, chosen.image_size, classes))
 
 
-def _saved_network(file: Path) -> "Network":
-    if not file.is_file():
-        raise InputError(f"no model {file}: give a run, a .keras file, or a model by name")
+def _saved_network(path: Path) -> "Network":
+    if not path.exists():
+        raise InputError(f"there is no model {path}; name a run, a .keras file, or a built-in model")
     from stridednet.models.description import describe
     from stridednet.models.keras_file import load_keras_file
+    from stridednet.run import Run
 
-    return describe(load_keras_file(file))
+    return describe(Run.open(path).model() if path.is_dir() else load_keras_file(path))
 
 
 def _numbers(network: "Network", findings: Sequence["Finding"]) -> dict[str, Any]:

@@ -76,8 +76,10 @@ def sweep_command(
     check_dataset(dataset if dataset is not None else base.data.dataset)
 
     from stridednet.cli.sweep_screen import print_table, sweep_observer
+    from stridednet.machine import claim_process
     from stridednet.sweeps.experiment import sweep
 
+    claim_process()
     try:
         result = sweep(
             dataset,

@@ -78,23 +78,23 @@ def train_command(
     if resume is not None and (settings or assignments or recipe or out or given):
         raise InputError("--resume goes on with the run's own recipe and data set; only -p goes with it")
 
-    from stridednet.data.scan import check_dataset
-    from stridednet.recipe import DEFAULT_RECIPE, load_recipe, parse_override
-
-    settings |= dict(map(parse_override, assignments or []))
-    # A typing error is told before Keras is loaded.
-    merged = load_recipe(recipe or DEFAULT_RECIPE)[0].replace(settings)
-    if resume is None:
-        check_dataset(given if given is not None else merged.data.dataset)
-
-    from stridednet import pipeline
     from stridednet.cli.progress import console_observer
+    from stridednet.recipe import DEFAULT_RECIPE, parse_override
+    from stridednet.resolve import resolve
 
     observer = console_observer(quiet=as_json)
-    if resume is not None:
-        result = pipeline.resume(resume, plot=plot, observer=observer)
+    settings |= dict(map(parse_override, assignments or []))
+    resolution = None if resume is not None else resolve(given, recipe or DEFAULT_RECIPE, settings)
+
+    from stridednet import pipeline  # only now, since it imports Keras
+    from stridednet.machine import claim_process
+
+    claim_process()
+    if resolution is not None:
+        result = pipeline.follow(resolution, out=out, plot=plot, observer=observer)
     else:
-        result = pipeline.train(given, recipe or DEFAULT_RECIPE, settings, out=out, plot=plot, observer=observer)
+        assert resume is not None  # noqa: S101  -- for the type checker
+        result = pipeline.resume(resume, plot=plot, observer=observer)
     if as_json:
         print(json.dumps(result.report, indent=2))
         return

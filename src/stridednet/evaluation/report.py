@@ -6,7 +6,7 @@ from typing import Any
 from stridednet.data.prepare import TrainingData
 from stridednet.data.scan import printable
 from stridednet.evaluation.classification import Classification
-from stridednet.executor.compiled.library import library
+from stridednet.executor.trainer import Trainer
 from stridednet.machine import device, versions
 from stridednet.recipe import Recipe
 from stridednet.training.history import EpochRow
@@ -15,7 +15,7 @@ from stridednet.training.history import EpochRow
 def build_report(
     recipe: Recipe,
     data: TrainingData,
-    parameters: int,
+    trainer: Trainer,
     history: Sequence[EpochRow],
     classification: Classification,
 ) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def build_report(
         "dataset": recipe.data.dataset,
         "recipe": recipe.name,
         "seed": recipe.seed,
-        "model": {"name": recipe.model.name, "parameters": parameters},
+        "model": {"name": recipe.model.name, "parameters": trainer.model.count_params()},
         "labels": [printable(label) for label in data.labels],
         "data": {
             "hash": data.hash,
@@ -43,13 +43,13 @@ def build_report(
         "report": classification.numbers,
         "training": {
             "epochs": len(history),
-            "precision": recipe.precision,
-            "compiled_kernels": library() is not None,
+            "precision": trainer.backend.precision,
+            "compiled": trainer.compiled_parts(),
             "images": images,
             "seconds": round(seconds, 3),
             "val_seconds": round(sum(row.val_seconds for row in history), 3),
             "images_per_second": round(images / seconds, 1),
         },
-        "device": device(),
+        "device": device(trainer.backend.device.type),
         "versions": versions(),
     }

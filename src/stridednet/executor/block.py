@@ -1,4 +1,4 @@
-"""Batch normalisation and the cheap layers around it, as one kernel: ``dropout(relu(normalise(relu(x))))``."""
+"""Batch normalization and the cheap layers around it as one function: ``dropout(relu(normalize(relu(x))))``."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from keras import layers
 
-from stridednet.executor.compiled.normalization import can_compute, normalised, normalised_in_training
-from stridednet.executor.context import Kernel, Setting
+from stridednet.executor.compiled.normalization import normalized, normalized_in_training
+from stridednet.executor.context import ForwardPass, LayerContext, LayerFunction
 from stridednet.executor.normalization import ExactBatchNormalization
 
 Tensor = torch.Tensor
@@ -15,15 +15,15 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class Around:
-    """What stands around a normalisation: a ReLU before it, one after it, and the rate of a dropout behind."""
+    """The layers fused with a batch normalization: a ReLU before it, a ReLU after it, and a dropout at the end."""
 
     relu_before: bool = False
     relu_after: bool = False
     dropout: float = 0.0
 
 
-def can_normalise(layer: Any) -> bool:
-    """Say whether a layer is a batch normalisation that has a kernel here."""
+def can_normalize(layer: Any) -> bool:
+    """Return whether a layer is a batch normalization that is computed here."""
     return (
         type(layer) is layers.BatchNormalization
         and layer.axis in (-1, layer.input_spec.ndim - 1)
@@ -32,13 +32,13 @@ def can_normalise(layer: Any) -> bool:
     )
 
 
-def build_block(setting: Setting, around: Around) -> Kernel:
-    """Return the function that computes a batch normalisation, one that `can_normalise`, and what is around it."""
-    layer, mode = setting.layer, setting.mode
-    # In float32 whatever the input is.
-    moving = layer.moving_mean.value.data, layer.moving_variance.value.data
-    scale = setting.weights.full(layer.gamma) if layer.scale else torch.ones_like(moving[0])
-    offset = setting.weights.full(layer.beta) if layer.center else torch.zeros_like(moving[0])
+def build_block(context: LayerContext, around: Around) -> LayerFunction:
+    """Return the function of a batch normalization, one that `can_normalize`, and of the layers around it."""
+    layer, library = context.layer, context.backend.library
+    full = context.weights.full  # statistics are float32 in either precision
+    moving = full(layer.moving_mean), full(layer.moving_variance)
+    scale = full(layer.gamma) if layer.scale else torch.ones_like(moving[0])
+    offset = full(layer.beta) if layer.center else torch.zeros_like(moving[0])
     relus = {"relu_before": around.relu_before, "relu_after": around.relu_after}
 
     def on_pytorch(x: Tensor, learning: bool, kept: Tensor | None) -> Tensor:
@@ -53,29 +53,30 @@ def build_block(setting: Setting, around: Around) -> Kernel:
         y = torch.relu(y) if around.relu_after else y
         return y if kept is None else dropped(y, kept, around.dropout)
 
-    def compute(x: Tensor) -> Tensor:
-        learning = mode.training and layer.trainable
-        kept = mode.keep(x, around.dropout) if mode.training and around.dropout else None
-        if not can_compute(x, scale) or (not learning and torch.is_grad_enabled()):
+    def compute(x: Tensor, forward: ForwardPass) -> Tensor:
+        learning = forward.training and layer.trainable
+        kept = forward.dropout_mask(x, around.dropout)
+        differentiable_inference = not learning and torch.is_grad_enabled()
+        if library is None or differentiable_inference or not x.numel():
             return on_pytorch(x, learning, kept)
         if not learning:
-            y = normalised(x, scale.detach(), offset.detach(), moving, layer.epsilon, **relus)
+            y = normalized(library, x, scale.detach(), offset.detach(), moving, layer.epsilon, **relus)
             return y if kept is None else dropped(y, kept, around.dropout)
-        return normalised_in_training(
-            x, scale, offset, moving, layer.epsilon, layer.momentum, **relus, kept=kept, rate=around.dropout
+        return normalized_in_training(
+            library, x, scale, offset, moving, layer.epsilon, layer.momentum, **relus, kept=kept, rate=around.dropout
         )
 
     return compute
 
 
 def dropped(x: Tensor, kept: Tensor, rate: float) -> Tensor:
-    """Return a tensor without what is not kept, and the rest grown by ``1 / (1 - rate)``."""
-    # The factor stays out of the mask, where bfloat16 would round it.
+    """Return a tensor with zeros where ``kept`` is 0, and the rest multiplied by ``1 / (1 - rate)``."""
+    # The factor is applied separately, since bfloat16 would round it inside the mask.
     return x * kept * (1 / (1 - rate))
 
 
 def _batch_statistics(x: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalise by the statistics of the batch; return the result, the mean and the biased variance."""
+    """Normalize by the statistics of the batch; return the result, the mean and the biased variance."""
     if x.dtype == torch.float32 and x.device.type == "cpu":
         return ExactBatchNormalization.of(x, scale, offset, epsilon)
     y, mean, inverse = _by_pytorch(x, scale, offset, epsilon, None)
@@ -85,7 +86,7 @@ def _batch_statistics(x: Tensor, scale: Tensor, offset: Tensor, epsilon: float) 
 def _by_pytorch(
     x: Tensor, scale: Tensor, offset: Tensor, epsilon: float, known: tuple[Tensor, Tensor] | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what PyTorch's own kernel gives: the result, the mean, and one over the standard deviation."""
+    """Return the results of PyTorch's own function: output, mean, and inverse standard deviation."""
     images = x.dim() == 4
     view = x.permute(0, 3, 1, 2) if images else x.reshape(-1, len(scale))
     mean, variance = known or (None, None)

@@ -1,70 +1,77 @@
-"""What a kernel is built from: a layer, where its weights are, and what changes from run to run."""
+"""What a layer is computed from: its weights and backend, and the state of one forward pass."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
+import keras
 import torch
 
-from stridednet.executor.compiled.library import library
-from stridednet.executor.parameters import WorkingCopy
+from stridednet.executor.backend import Backend
+from stridednet.executor.masks import Masks
 
 Tensor = torch.Tensor
-Kernel = Callable[[Tensor], Tensor]
 
 
 @dataclass
-class Mode:
-    """What changes from run to run: whether the model is in training, and the random numbers for dropout."""
+class ForwardPass:
+    """One run of a graph. Nothing else changes during a run, so that threads can share a graph.
+
+    Args:
+        training: As for Keras layers.
+        masks: Draws the dropout masks; needed in training only.
+        penalties: Terms that activity regularizers and layers add to the loss, collected during the run.
+    """
 
     training: bool = False
-    generator: np.random.Generator = field(default_factory=lambda: np.random.Generator(np.random.SFC64(0)))
+    masks: Masks | None = None
+    penalties: list[Tensor] = field(default_factory=list)
 
-    def seed(self, seed: int) -> None:
-        """Start again from a seed."""
-        self.generator = np.random.Generator(np.random.SFC64(seed))
+    def dropout_mask(self, x: Tensor, rate: float) -> Tensor | None:
+        """Return the mask for dropout of a tensor like this one, or None where nothing is dropped."""
+        if not self.training or rate == 0:
+            return None
+        if self.masks is None:
+            raise ValueError("a training pass with dropout needs masks")
+        return self.masks.draw(x, rate)
 
-    def keep(self, x: Tensor, rate: float) -> Tensor:
-        """Return which elements of a tensor like this one stay, as bytes: 0 with probability ``rate``, else 1.
 
-        The probability is a multiple of 1/65536. Compiled, an element's number is a hash of a seed and its place;
-        elsewhere it comes from NumPy's SFC64.
-        """
-        dropped = min(round(rate * 65536), 65535)
-        kernels = library() if x.device.type == "cpu" else None
-        if kernels is not None:
-            kept = torch.empty(x.shape, dtype=torch.uint8)
-            kernels.draw_mask(
-                kept.data_ptr(), kept.numel(), int(self.generator.integers(2**64, dtype=np.uint64)), dropped
-            )
-            return kept
-        words = self.generator.integers(0, 2**64, -(-x.numel() // 4), np.uint64)
-        drawn = torch.from_numpy(words.view(np.int16))[: x.numel()].view(x.shape).to(x.device)
-        return drawn.ge(dropped - 32768).view(torch.uint8)
+LayerFunction = Callable[[Tensor, ForwardPass], Tensor]
+
+
+class Weights(Protocol):
+    """Where layers find the values of their variables."""
+
+    def tensor(self, variable: keras.Variable) -> Tensor:
+        """Return a variable in the backend's precision; always the same tensor, whose values may change."""
+        ...
+
+    def full(self, variable: keras.Variable) -> Tensor:
+        """Return a variable in float32, whatever the precision; always the same tensor."""
+        ...
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A layer and where it is: what a kernel is built from.
+class LayerContext:
+    """A layer and its surroundings: what its function is built from.
 
     Args:
         layer: A built Keras layer.
-        weights: Where its weights are, in the precision to compute in.
-        mode: What changes from run to run.
-        following: The activation function to use instead of the layer's own: that of the layer behind it, or none.
+        weights: The values of its variables.
+        backend: How to compute.
+        following: The activation function to use instead of the layer's own: that of the next layer, or linear.
     """
 
     layer: Any
-    weights: WorkingCopy
-    mode: Mode
+    weights: Weights
+    backend: Backend
     following: Any = None
 
     @property
     def activation(self) -> Any:
-        """The function that the layer's output goes through."""
+        """The activation function that is applied to the layer's output."""
         return self.layer.activation if self.following is None else self.following
 
     def bias(self) -> Tensor | None:
-        """The layer's bias, if it has one."""
+        """Return the layer's bias, or None if it has none."""
         return self.weights.tensor(self.layer.bias) if self.layer.use_bias else None

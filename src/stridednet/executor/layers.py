@@ -1,7 +1,7 @@
 """Keras layers -> functions on PyTorch tensors, with Keras' meaning of every parameter.
 
-Tensors lie as Keras has them, ``(batch, height, width, channels)`` and contiguous; a permuted view of that is what
-PyTorch calls channels last, and what its fastest CPU kernels want, so that no layout is ever converted.
+Tensors are laid out as in Keras, ``(batch, height, width, channels)`` and contiguous. A permuted view of that is what
+PyTorch calls channels last, the layout of its fastest CPU convolutions, so that no layout is ever converted.
 """
 
 import functools
@@ -14,25 +14,33 @@ import torch.nn.functional as nn
 from keras import layers
 
 from stridednet.conv2d.windows import windows
-from stridednet.executor.block import Around, build_block, can_normalise, dropped
-from stridednet.executor.chains import is_relu
-from stridednet.executor.context import Kernel, Setting
+from stridednet.executor.block import Around, build_block, can_normalize, dropped
+from stridednet.executor.chains import is_dropout, is_relu
+from stridednet.executor.context import ForwardPass, LayerContext, LayerFunction
 
 Tensor = torch.Tensor
+TensorFunction = Callable[[Tensor], Tensor]
 Merge = Callable[[tuple[Tensor, ...]], Tensor]
 
 
-def build_kernel(setting: Setting) -> Kernel | None:
-    """Return the function that computes a layer, or None if there is none and the layer itself must do it."""
-    layer = setting.layer
+def build_function(context: LayerContext) -> LayerFunction | None:
+    """Return the function that computes a layer, or None if there is none, so that Keras has to compute it."""
+    layer = context.layer
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return None
+    if type(layer) is layers.BatchNormalization:
+        return build_block(context, Around()) if can_normalize(layer) else None
+    if is_dropout(layer):
+        return _dropout(context)
     builder = _BUILDERS.get(type(layer))
-    return builder(setting) if builder else None
+    function = builder(context) if builder else None
+    if function is None:
+        return None
+    return lambda x, _: function(x)  # the same in training and in inference
 
 
 def build_merge(layer: Any) -> Merge | None:
-    """Return the function that joins the tensors of several branches, or None if the layer itself must do it."""
+    """Return the function that merges the tensors of several branches, or None if Keras has to compute it."""
     if type(layer) is layers.Add:
         return lambda tensors: functools.reduce(torch.add, tensors)
     if type(layer) is layers.Concatenate:
@@ -40,10 +48,20 @@ def build_merge(layer: Any) -> Merge | None:
     return None
 
 
+def _dropout(context: LayerContext) -> LayerFunction:
+    rate = context.layer.rate
+
+    def compute(x: Tensor, forward: ForwardPass) -> Tensor:
+        kept = forward.dropout_mask(x, rate)
+        return x if kept is None else dropped(x, kept, rate)
+
+    return compute
+
+
 def _padded(
     x: Tensor, layer: Any, kernel: Any, value: float = 0.0, mode: str = "constant"
 ) -> tuple[Tensor, tuple[int, int]]:
-    """Pad a channels-last view as far as the convolution itself cannot, and return what it is left to pad."""
+    """Apply the padding that the convolution cannot apply itself, and return the padding that is left for it."""
     if layer.padding == "valid":
         return x, (0, 0)
     dilations = getattr(layer, "dilation_rate", (1, 1))
@@ -55,23 +73,23 @@ def _padded(
     return nn.pad(x, (columns.before, columns.after, rows.before, rows.after), mode, value), (0, 0)
 
 
-def _image_activation(setting: Setting) -> Callable[[Tensor], Tensor]:
-    """Return what turns a convolution's channels-last view into its activated, contiguous output."""
-    function = setting.activation
+def _image_activation(context: LayerContext) -> TensorFunction:
+    """Return the function from a convolution's channels-last view to its activated, contiguous output."""
+    function = context.activation
     if function is keras.activations.linear:
         return lambda y: y.permute(0, 2, 3, 1)
     if function is keras.activations.relu:
-        return lambda y: torch.relu_(y).permute(0, 2, 3, 1)  # in place: nobody else has seen y
+        return lambda y: torch.relu_(y).permute(0, 2, 3, 1)  # in place: nothing else has a reference to y
     return lambda y: function(y.permute(0, 2, 3, 1))
 
 
-def _convolution(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _convolution(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     if layer.padding not in ("same", "valid") or layer.lora_enabled:
         return None
-    kernel = setting.weights.tensor(layer.kernel)
-    bias = setting.bias()
-    activated = _image_activation(setting)
+    kernel = context.weights.tensor(layer.kernel)
+    bias = context.bias()
+    activated = _image_activation(context)
 
     def compute(x: Tensor) -> Tensor:
         image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.kernel_size)
@@ -83,7 +101,7 @@ def _convolution(setting: Setting) -> Kernel | None:
         read = x[:, ::rows, ::columns].permute(0, 3, 1, 2)
         return activated(nn.conv2d(read, kernel.permute(3, 2, 0, 1), bias, groups=layer.groups))
 
-    # A 1x1 kernel with strides only reads every second pixel or so, and needs no padding. The strides are taken here,
+    # A 1x1 kernel with strides reads only some of the pixels, and needs no padding. The strides are applied here,
     # since oneDNN writes past its memory in the backward pass of such a layer with few channels, and crashes or gives
     # wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035).
     strided_pointwise = layer.kernel_size == (1, 1) and layer.strides != (1, 1)
@@ -97,22 +115,22 @@ def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None, layer: Any) -> Te
     return nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, channels)
 
 
-def _depthwise_convolution(setting: Setting) -> Kernel | None:
-    layer = setting.layer
-    kernel = setting.weights.tensor(layer.kernel)
-    bias = setting.bias()
-    activated = _image_activation(setting)
+def _depthwise_convolution(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
+    kernel = context.weights.tensor(layer.kernel)
+    bias = context.bias()
+    activated = _image_activation(context)
     return lambda x: activated(_depthwise(x, kernel, bias, layer))
 
 
-def _separable_convolution(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _separable_convolution(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     depthwise, pointwise = (
-        setting.weights.tensor(layer.depthwise_kernel),
-        setting.weights.tensor(layer.pointwise_kernel),
+        context.weights.tensor(layer.depthwise_kernel),
+        context.weights.tensor(layer.pointwise_kernel),
     )
-    bias = setting.bias()
-    activated = _image_activation(setting)
+    bias = context.bias()
+    activated = _image_activation(context)
 
     def compute(x: Tensor) -> Tensor:
         return activated(nn.conv2d(_depthwise(x, depthwise, None, layer), pointwise.permute(3, 2, 0, 1), bias))
@@ -120,17 +138,13 @@ def _separable_convolution(setting: Setting) -> Kernel | None:
     return compute
 
 
-def _batch_normalization(setting: Setting) -> Kernel | None:
-    return build_block(setting, Around()) if can_normalise(setting.layer) else None
-
-
-def _dense(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _dense(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     if layer.lora_enabled or layer.quantization_mode is not None:
         return None
-    kernel = setting.weights.tensor(layer.kernel)
-    bias = setting.bias()
-    function = setting.activation
+    kernel = context.weights.tensor(layer.kernel)
+    bias = context.bias()
+    function = context.activation
     activation = torch.relu_ if function is keras.activations.relu else function
 
     def compute(x: Tensor) -> Tensor:
@@ -140,21 +154,8 @@ def _dense(setting: Setting) -> Kernel | None:
     return compute
 
 
-def _dropout(setting: Setting) -> Kernel | None:
-    layer, mode = setting.layer, setting.mode
-    if layer.noise_shape is not None or layer.rate >= 1:
-        return None
-
-    def compute(x: Tensor) -> Tensor:
-        if not mode.training or layer.rate == 0:
-            return x
-        return dropped(x, mode.keep(x, layer.rate), layer.rate)
-
-    return compute
-
-
-def _max_pooling(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _max_pooling(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
 
     def compute(x: Tensor) -> Tensor:
         image, _ = _padded(x.permute(0, 3, 1, 2), layer, layer.pool_size, value=float("-inf"))
@@ -163,11 +164,11 @@ def _max_pooling(setting: Setting) -> Kernel | None:
     return compute
 
 
-def _average_pooling(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _average_pooling(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
 
     def compute(x: Tensor) -> Tensor:
-        # Where the padding has to be asymmetric, Keras on PyTorch repeats the edge, as on no other backend.
+        # Where the padding has to be asymmetric, Keras repeats the edge on PyTorch, unlike on its other backends.
         image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.pool_size, mode="replicate")
         pooled = nn.avg_pool2d(image, layer.pool_size, layer.strides, padding, count_include_pad=False)
         return pooled.permute(0, 2, 3, 1)
@@ -175,43 +176,43 @@ def _average_pooling(setting: Setting) -> Kernel | None:
     return compute
 
 
-def _global_average(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _global_average(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     return lambda x: x.mean((1, 2), keepdim=layer.keepdims)
 
 
-def _global_maximum(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _global_maximum(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     return lambda x: x.amax((1, 2), keepdim=layer.keepdims)
 
 
-def _flatten(_: Setting) -> Kernel | None:
-    return lambda x: x.reshape(x.shape[0], -1)
+def _flatten(_: LayerContext) -> TensorFunction | None:
+    return lambda x: x.flatten(1)
 
 
-def _activation_layer(setting: Setting) -> Kernel | None:
-    activation: Kernel = setting.layer.activation
+def _activation_layer(context: LayerContext) -> TensorFunction | None:
+    activation: TensorFunction = context.layer.activation
     return torch.relu if activation is keras.activations.relu else activation
 
 
-def _relu_layer(setting: Setting) -> Kernel | None:
-    return torch.relu if is_relu(setting.layer) else None
+def _relu_layer(context: LayerContext) -> TensorFunction | None:
+    return torch.relu if is_relu(context.layer) else None
 
 
-def _rescaling(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _rescaling(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     if not isinstance(layer.scale, (int, float)) or not isinstance(layer.offset, (int, float)):
         return None
     return lambda x: x * layer.scale + layer.offset if layer.offset else x * layer.scale
 
 
-def _normalization(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _normalization(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     if layer.invert or layer.mean is None:
         return None
 
     def compute(x: Tensor) -> Tensor:
-        # Read each time: `adapt` gives the layer new tensors.
+        # Read in each call: `adapt` gives the layer new tensors.
         deviation = layer.variance.detach().sqrt().clamp(min=keras.config.epsilon())
         offset = (-layer.mean.detach() / deviation).to(x.dtype)
         return torch.addcmul(offset, x, (1 / deviation).to(x.dtype))
@@ -219,20 +220,18 @@ def _normalization(setting: Setting) -> Kernel | None:
     return compute
 
 
-def _zero_padding(setting: Setting) -> Kernel | None:
-    layer = setting.layer
+def _zero_padding(context: LayerContext) -> TensorFunction | None:
+    layer = context.layer
     rows, columns = layer.padding
     return lambda x: nn.pad(x, (0, 0, *columns, *rows))
 
 
-_BUILDERS: dict[type, Callable[[Setting], Kernel | None]] = {
+_BUILDERS: dict[type, Callable[[LayerContext], TensorFunction | None]] = {
     layers.Activation: _activation_layer,
     layers.AveragePooling2D: _average_pooling,
-    layers.BatchNormalization: _batch_normalization,
     layers.Conv2D: _convolution,
     layers.Dense: _dense,
     layers.DepthwiseConv2D: _depthwise_convolution,
-    layers.Dropout: _dropout,
     layers.Flatten: _flatten,
     layers.GlobalAveragePooling2D: _global_average,
     layers.GlobalMaxPooling2D: _global_maximum,

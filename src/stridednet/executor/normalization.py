@@ -1,10 +1,10 @@
-"""Batch normalisation with exact float32 statistics.
+"""Batch normalization with exact float32 statistics.
 
-PyTorch's CPU kernels add up a channel's values one by one, tens of thousands of them in an early layer, which costs
-four digits of a float32 statistic. So they get each column of the images as channels of its own: thirty to a hundred
-times fewer values in a row, whose statistics are then combined. The images' memory lies that way already, and the
-kernels' single pass is twice as fast as exact sums in several. In bfloat16, which has three digits anyway, PyTorch's
-own batch normalisation is right to use.
+PyTorch's CPU functions add a channel's values one by one, tens of thousands of them in an early layer, which loses four
+digits of a float32 statistic. Here they treat each column of the images as separate channels: thirty to a hundred times
+fewer values are added in a row, and the statistics are then combined. The images' memory has that layout already, and
+PyTorch's single pass is twice as fast as exact sums in several passes. In bfloat16, which has three digits anyway,
+PyTorch's own batch normalization is accurate enough.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ Tensor = torch.Tensor
 
 
 class ExactBatchNormalization(torch.autograd.Function):
-    """Normalise ``(..., columns, channels)`` by the mean and the biased variance of each channel.
+    """Normalize ``(..., columns, channels)`` by the mean and the biased variance of each channel.
 
     Returns the result, and the mean and variance ``(channels,)``, which are not differentiated.
     """
@@ -39,18 +39,18 @@ class ExactBatchNormalization(torch.autograd.Function):
 
     @classmethod
     def of(cls, x: Tensor, scale: Tensor, offset: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Apply it; PyTorch leaves ``apply`` without types."""
+        """Apply the function; PyTorch's own ``apply`` has no types."""
         result: tuple[Tensor, Tensor, Tensor] = cls.apply(x, scale, offset, epsilon)  # type: ignore[no-untyped-call]
         return result
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """Ioffe and Szegedy 2015, arXiv:1502.03167, section 3, with the sums over rows taken once."""
+        """Ioffe and Szegedy 2015, arXiv:1502.03167, section 3, with the sums over rows computed once."""
         x, mean, inverse, slope = context.saved_tensors
         gradient = gradients[0].contiguous()
         columns = _by_column(x)
         repeats = columns.shape[1] // len(mean)
-        # Quicker than `repeat`. Made contiguous, as the kernel reads memory: of one channel `flatten` gives a view.
+        # Faster than `repeat`. Made contiguous, since the function below reads memory directly.
         means, inverses = (part.expand(repeats, -1).contiguous().view(-1) for part in (mean, inverse))
         of_scales, of_offsets = torch.ops.aten.native_batch_norm_backward(
             _by_column(gradient), columns, None, None, None, means, inverses, True, 0.0, [False, True, True]
@@ -63,5 +63,5 @@ class ExactBatchNormalization(torch.autograd.Function):
 
 
 def _by_column(x: Tensor) -> Tensor:
-    """Return images ``(n, rows, columns, channels)`` as ``(n * rows, columns * channels)``, anything else as it is."""
+    """Return images ``(n, rows, columns, channels)`` as ``(n * rows, columns * channels)``, other inputs as rows."""
     return x.reshape(-1, x.shape[-2] * x.shape[-1]) if x.dim() == 4 else x.reshape(-1, x.shape[-1])

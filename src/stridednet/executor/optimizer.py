@@ -1,4 +1,4 @@
-"""A recipe's optimizer settings -> steps: compiled where that is possible, else PyTorch's fused optimizer."""
+"""A recipe's optimizer: compiled C where possible, otherwise PyTorch's fused Adam."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stridednet.executor.backend import Backend
 from stridednet.executor.compiled.adam import CompiledAdam
 from stridednet.executor.parameters import Parameters, WorkingCopy
 from stridednet.executor.schedule import Schedule
@@ -17,11 +18,11 @@ _EPSILON = 1e-7  # Keras' default
 class Optimizer:
     """Adam (Kingma and Ba 2015, arXiv:1412.6980) on a model's flat parameters, with the numbers of Keras' Adam.
 
-    AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) before that takes ``learning_rate * weight_decay`` of each
-    kernel away; biases and the scales and offsets of batch normalisation are left alone.
+    AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) first subtracts ``learning_rate * weight_decay`` of each
+    kernel; biases and the scales and offsets of batch normalization do not decay.
     """
 
-    def __init__(self, schedule: Schedule, parameters: Parameters) -> None:
+    def __init__(self, schedule: Schedule, parameters: Parameters, backend: Backend) -> None:
         """Start at step 0 with moments of zero."""
         settings = schedule.settings
         self._schedule = schedule
@@ -32,18 +33,27 @@ class Optimizer:
             "exp_avg": torch.zeros_like(parameters.flat),
             "exp_avg_sq": torch.zeros_like(parameters.flat),
         }
-        kind = CompiledAdam if CompiledAdam.can_step(parameters) else _FusedAdam
-        self._adam = kind(parameters, list(self._moments.values()), (_BETA_1, settings.beta_2), _EPSILON)
+        arguments = parameters, list(self._moments.values()), (_BETA_1, settings.beta_2), _EPSILON
+        self._adam: CompiledAdam | _FusedAdam
+        if backend.library is not None and CompiledAdam.can_step(parameters):
+            self._adam = CompiledAdam(backend.library, *arguments)
+        else:
+            self._adam = _FusedAdam(*arguments)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether compiled C takes the steps."""
+        return isinstance(self._adam, CompiledAdam)
 
     def rate(self) -> float:
-        """Return the learning rate of the step to come."""
+        """Return the learning rate of the next step."""
         return self._schedule.rate(self._number)
 
-    def step(self, weights: WorkingCopy) -> float:
-        """Change the parameters, and their working copy, by the gradients of its leaves and of the regularizers.
+    def step(self, weights: WorkingCopy) -> torch.Tensor | float:
+        """Update the parameters and their working copy with the gradients of its leaves and of the regularizers.
 
         Returns:
-            What the regularizers add to the loss, for the parameters as they were.
+            What the regularizers add to the loss, for the parameters before the step.
         """
         rate = self.rate()
         self._number += 1
@@ -54,12 +64,12 @@ class Optimizer:
         return penalty
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """Return copies of the moments and the count of steps."""
+        """Return copies of the moments and the number of steps."""
         moments = {f"optimizer/{name}": value.cpu().numpy().copy() for name, value in self._moments.items()}
         return {"optimizer/step": np.array(self._number, np.float32)} | moments
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
         for name, value in self._moments.items():
             value.copy_(torch.from_numpy(np.asarray(state[f"optimizer/{name}"])))
         self._number = int(state["optimizer/step"])
@@ -81,9 +91,9 @@ class _FusedAdam:
         self._count = torch.zeros((), device=parameters.device)
         self._adam.state[self._flat] = {"step": self._count, "exp_avg": moments[0], "exp_avg_sq": moments[1]}
 
-    def step(self, weights: WorkingCopy, number: int, rate: float, decay: float) -> float:
-        """Change the parameters and their working copy; arguments and result as those of `CompiledAdam.step`."""
-        penalty = float(self._parameters.penalty())
+    def step(self, weights: WorkingCopy, number: int, rate: float, decay: float) -> torch.Tensor:
+        """Update the parameters and their working copy; arguments and result as for `CompiledAdam.step`."""
+        penalty = self._parameters.penalty()
         self._parameters.collect_gradients(weights.leaves)
         if decay:
             for kernel in self._kernels:

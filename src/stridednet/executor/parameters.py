@@ -1,7 +1,7 @@
-"""A Keras model's trainable variables, moved into one flat tensor on which the optimizer works in a single call.
+"""A Keras model's trainable variables, moved into one flat tensor that the optimizer updates in a single call.
 
-The variables stay Keras' own: each becomes a view of the flat tensor, so that the model can be saved, predicted with
-and inspected at any moment. Kernels of 2D convolutions lie in memory as PyTorch's channels-last convolutions read them.
+The variables remain Keras' own: each becomes a view of the flat tensor, so that the model can be saved, used and
+inspected at any time. Kernels of 2D convolutions have the memory layout that PyTorch's channels-last convolutions read.
 """
 
 import itertools
@@ -13,10 +13,10 @@ import torch
 
 
 class Parameters:
-    """The flat tensor ``(n,)``, its gradient, and the penalties of the regularizers, on the device of the model."""
+    """The flat tensor ``(n,)``, its gradient, and the penalties of the regularizers, on the model's device."""
 
     def __init__(self, model: keras.Model) -> None:
-        """Move the variables; variables with the same L1 and L2 lie side by side."""
+        """Move the variables; those with the same L1 and L2 become neighbors."""
         variables = sorted(model.trainable_variables, key=lambda variable: repr(_strengths(variable.regularizer)))
         starts = [0]
         for variable in variables:
@@ -40,24 +40,19 @@ class Parameters:
     def view(self, flat: torch.Tensor, variable: keras.Variable) -> torch.Tensor:
         """Return the part of a flat tensor that belongs to a variable, in the variable's shape."""
         start = self._place[id(variable)]
-        shape = tuple(variable.shape)
-        part = flat[start : start + variable.value.numel()]
-        if _is_image_kernel(variable):
-            height, width, channels, filters = shape
-            return part.view(filters, height, width, channels).permute(1, 2, 3, 0)
-        return part.view(shape)
+        return as_laid_out(flat[start : start + variable.value.numel()], variable)
 
     def holds(self, variable: keras.Variable) -> bool:
-        """Say whether a variable is trainable, and so lies in the flat tensor."""
+        """Return whether a variable is trainable, and so part of the flat tensor."""
         return id(variable) in self._place
 
     def kernels(self) -> list[torch.Tensor]:
-        """Return the parts of the flat tensor that are kernels, each ``(n,)``: all but vectors."""
+        """Return the parts of the flat tensor that are kernels, each ``(n,)``: all variables that are not vectors."""
         bounds = itertools.pairwise(self.starts)
         return [self.flat[slice(*ends)] for ends, kernel in zip(bounds, self.are_kernels(), strict=True) if kernel]
 
     def are_kernels(self) -> list[bool]:
-        """Say of each variable whether it is a kernel: all but vectors are."""
+        """Return for each variable whether it is a kernel, which all but vectors are."""
         return [len(variable.shape) > 1 for variable in self._variables]
 
     def strengths(self) -> list[tuple[float, float] | None]:
@@ -65,9 +60,9 @@ class Parameters:
         return [_strengths(variable.regularizer) for variable in self._variables]
 
     def taken_gradient(self, place: int, leaf: torch.Tensor) -> torch.Tensor | None:
-        """Take the gradient of a variable's leaf away, in the leaf's own order in memory.
+        """Remove and return the gradient of a variable's leaf, with the leaf's own memory layout.
 
-        A layer that was called itself has its gradient on Keras' own tensor.
+        A layer that Keras computed has its gradient on Keras' own tensor.
         """
         gradient, leaf.grad = leaf.grad, None
         variable = self._variables[place]
@@ -92,7 +87,7 @@ class Parameters:
         return total
 
     def collect_gradients(self, leaves: Sequence[torch.Tensor]) -> None:
-        """Take the gradients of a working copy's leaves, one for each variable, and add those of the regularizers."""
+        """Move the gradients of a working copy's leaves into `grad`, and add those of the regularizers."""
         for place, (view, leaf) in enumerate(zip(self._grad_views, leaves, strict=True)):
             gradient = self.taken_gradient(place, leaf)
             if gradient is None:
@@ -111,21 +106,21 @@ class Parameters:
             self.view(self.grad, variable).add_(weights.grad)
 
     def apply_constraints(self) -> None:
-        """Put constrained variables back where they may be."""
+        """Project constrained variables onto the values that their constraints allow."""
         for variable in self.constrained:
             variable.assign(variable.constraint(variable.value))
 
     def leaves(self, flat: torch.Tensor) -> list[torch.Tensor]:
-        """Return tensors to differentiate by, one for each variable, that share the memory of a flat tensor."""
+        """Return tensors to differentiate by, one for each variable, which share the memory of a flat tensor."""
         return [self.view(flat, variable).detach().requires_grad_() for variable in self._variables]
 
     def index(self, variable: keras.Variable) -> int:
-        """Return the place of a variable's leaf."""
+        """Return the index of a variable's leaf."""
         return next(place for place, other in enumerate(self._variables) if other is variable)
 
 
 class WorkingCopy:
-    """The weights in the precision that the kernels compute in; in float32 it is the parameters' own memory."""
+    """The weights in the precision that the network computes in; in float32 they share the parameters' memory."""
 
     def __init__(self, parameters: Parameters, dtype: torch.dtype) -> None:
         """Make the copy; `refresh` must follow every change of the parameters."""
@@ -136,7 +131,7 @@ class WorkingCopy:
         self._frozen: list[tuple[torch.Tensor, keras.Variable]] = []
 
     def tensor(self, variable: keras.Variable) -> torch.Tensor:
-        """Return a variable in this precision: the same tensor for good, whose content `refresh` brings up to date."""
+        """Return a variable in this precision: always the same tensor, which `refresh` updates."""
         if self._parameters.holds(variable):
             return self.leaves[self._parameters.index(variable)]
         if self.dtype == torch.float32:
@@ -146,7 +141,7 @@ class WorkingCopy:
         return copy
 
     def full(self, variable: keras.Variable) -> torch.Tensor:
-        """Return a variable in float32 whatever the precision, and never a copy."""
+        """Return a variable in float32, whatever the precision; never a copy."""
         if not self._parameters.holds(variable):
             frozen: torch.Tensor = variable.value.detach()
             return frozen
@@ -156,12 +151,46 @@ class WorkingCopy:
         return self.leaves[index]
 
     def refresh(self, *, frozen: bool = False) -> None:
-        """Take over the parameters' values, and those of frozen variables too if asked for."""
+        """Copy the parameters' values, and those of frozen variables if ``frozen`` is set."""
         if self.flat is not self._parameters.flat:
             self.flat.copy_(self._parameters.flat)
         if frozen:
             for copy, variable in self._frozen:
                 copy.copy_(variable.value.detach())
+
+
+class FixedWeights:
+    """Copies of a model's variables as they are now; the model itself is left as it is."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        """Start without copies; each variable is copied when it is first needed."""
+        self._dtype = dtype
+        self._copies: dict[tuple[int, torch.dtype], torch.Tensor] = {}
+
+    def tensor(self, variable: keras.Variable) -> torch.Tensor:
+        """Return a variable in the chosen precision."""
+        return self._copy(variable, self._dtype)
+
+    def full(self, variable: keras.Variable) -> torch.Tensor:
+        """Return a variable in float32."""
+        return self._copy(variable, torch.float32)
+
+    def _copy(self, variable: keras.Variable, dtype: torch.dtype) -> torch.Tensor:
+        key = id(variable), dtype
+        if key not in self._copies:
+            value = variable.value.detach()
+            flat = torch.empty(value.numel(), dtype=dtype, device=value.device)
+            self._copies[key] = as_laid_out(flat, variable)
+            self._copies[key].copy_(value)
+        return self._copies[key]
+
+
+def as_laid_out(flat: torch.Tensor, variable: keras.Variable) -> torch.Tensor:
+    """Return a view of a variable's elements ``(n,)`` in the variable's shape and the layout that convolutions read."""
+    if _is_image_kernel(variable):
+        height, width, channels, filters = variable.shape
+        return flat.view(filters, height, width, channels).permute(1, 2, 3, 0)
+    return flat.view(tuple(variable.shape))
 
 
 def _is_image_kernel(variable: keras.Variable) -> bool:
@@ -183,7 +212,7 @@ def _strengths(regularizer: Any) -> tuple[float, float] | None:
 
 
 def _penalty_ranges(variables: Sequence[keras.Variable], starts: Sequence[int]) -> Iterator[tuple[slice, float, float]]:
-    """Yield the stretches of the flat tensor that have the same penalty, with its L1 and L2."""
+    """Yield the ranges of the flat tensor that have the same penalty, with its L1 and L2."""
     places = range(len(variables))
     for strengths, same in itertools.groupby(places, key=lambda place: _strengths(variables[place].regularizer)):
         stretch = list(same)

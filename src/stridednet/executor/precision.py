@@ -1,41 +1,38 @@
-"""Which number format a network computes in: what the recipe says, or what is fastest here."""
+"""The number format in which a device computes convolutions fastest."""
 
 import time
 
-import keras
 import torch
 import torch.nn.functional as nn
 
-from stridednet.settings import Precision
+from stridednet.settings import ConcretePrecision
 
-_WORTHWHILE = 0.8  # of float32's time; below that the copies of the weights, and eight bits of every number, pay off
+_WORTHWHILE = 0.8  # share of float32's time below which bfloat16's extra copies and lower precision pay off
 
 
-def concrete_precision(precision: Precision) -> Precision:
-    """Return the precision that ``auto`` means here: the one in which Keras' device computes convolutions fastest.
+def fastest_precision(device: torch.device) -> ConcretePrecision:
+    """Return the precision in which a device computes convolutions fastest.
 
-    A processor with AMX multiplies matrices of bfloat16, and one without AVX-512 BF16 has to emulate it. What lies
-    between differs: oneDNN's bfloat16 convolutions take longer than its float32 ones on an Intel Xeon whose AMX is
-    hidden from the process, as a virtual machine may do. So there it is measured, in some hundredths of a second.
+    A CPU with AMX multiplies bfloat16 matrices in hardware; one without AVX-512 BF16 emulates them. CPUs in between
+    differ: oneDNN's bfloat16 convolutions are slower than its float32 ones on an Intel Xeon whose AMX is hidden from
+    the process, as a virtual machine may do. For those, one convolution is timed in both, in less than 0.1 s.
     """
-    if precision != "auto":
-        return precision
-    if keras.ops.zeros(()).device.type == "cuda":
+    if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch cannot tell
+    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older versions of PyTorch
     if able.get("amx_bf16"):
         return "bfloat16"
     return _measured() if able.get("avx512_bf16") else "float32"
 
 
-def _measured() -> Precision:
+def _measured() -> ConcretePrecision:
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two that wait for each other on a busy machine would measure something else
+    torch.set_num_threads(1)  # on a busy machine, two threads that wait for each other would distort the timing
     try:
         turns = [(_convolution_seconds(torch.float32), _convolution_seconds(torch.bfloat16)) for _ in range(5)]
     finally:
         torch.set_num_threads(threads)
-    float32, bfloat16 = (min(times) for times in zip(*turns, strict=True))  # the first ones prepare the kernels
+    float32, bfloat16 = (min(times) for times in zip(*turns, strict=True))  # the first turns include one-time setup
     return "bfloat16" if bfloat16 < _WORTHWHILE * float32 else "float32"
 
 

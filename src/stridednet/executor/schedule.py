@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from stridednet.settings import OptimizerSettings
 
-_LOWEST = 0.04  # of the peak, where one cycle begins; 1/25 as in Smith and Topin
+_LOWEST = 0.04  # share of the peak at which one cycle starts; 1/25 as in Smith and Topin
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A recipe's schedule over a training of so many epochs.
+    """A recipe's learning rate over a training.
 
     ``inverse_time`` is the decay of Keras' optimizers before 2.11, spread over the epochs as in the tutorial: at step
     n, counted from 0 over the whole training, the rate is ``learning_rate / (1 + decay / epochs * n)``.
 
     ``one_cycle`` rises along a half cosine from 1/25 of ``learning_rate`` to all of it in the share ``warmup`` of the
-    steps, and falls along another to 0 at the end (Smith and Topin 2017, arXiv:1708.07120; the cosines are fastai's).
+    steps, and falls along another one to 0 at the end (Smith and Topin 2017, arXiv:1708.07120; fastai's cosines).
     """
 
     settings: OptimizerSettings
@@ -24,7 +24,7 @@ class Schedule:
     steps_per_epoch: int
 
     def rate(self, step: int) -> float:
-        """Return the learning rate of a step, the first being 0."""
+        """Return the learning rate of a step, counted from 0."""
         peak = self.settings.learning_rate
         if self.settings.schedule == "inverse_time":
             return peak / (1 + self.settings.decay / self.epochs * step)
@@ -36,5 +36,5 @@ class Schedule:
 
 
 def _half_cosine(share: float) -> float:
-    """Go from 0 to 1 as ``share`` does, slowly at both ends."""
+    """Rise from 0 to 1 along half a cosine."""
     return (1 - math.cos(math.pi * min(max(share, 0.0), 1.0))) / 2

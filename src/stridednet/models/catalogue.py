@@ -1,54 +1,55 @@
-"""The models that a recipe can name, and which of its settings each one takes."""
+"""The built-in models by name, and how a recipe's settings become the arguments of their builders."""
 
-import difflib
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import keras
 
-from stridednet.errors import ModelError, RecipeError
+from stridednet.model_settings import ModelSettings, is_own_model
 from stridednet.models.allconv import build_allconv
 from stridednet.models.convolution import Style
 from stridednet.models.fire import build_fire
 from stridednet.models.inception import build_inception
+from stridednet.models.own_model import build_own_model, load_builder
 from stridednet.models.residual import build_residual
 from stridednet.models.strided import StridedNet
 from stridednet.models.terms import constraint, regularizer
-from stridednet.models.user_builder import build_user_model, is_user_builder, user_builder
 from stridednet.models.vgg import build_vgg
-from stridednet.recipe import builtin_recipes, load_recipe
-from stridednet.settings import ModelSettings
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A builder, called with width, height, depth, classes and the settings that its arguments are named after."""
+    """A builder, called with width, height, depth, number of classes and further arguments by name.
+
+    Args:
+        build: The builder.
+        argument_of: The builder's arguments for settings that it calls by another name.
+        fixed: Arguments that are the same for every recipe.
+        styled: Whether the settings of `Style` are passed as one.
+    """
 
     build: Callable[..., keras.Model]
-    fixed: Mapping[str, Any] = field(default_factory=dict)  # arguments that make this model what it is
-
-    def settings(self) -> set[str]:
-        """Return which settings of a recipe it takes."""
-        names = {_SETTING_OF.get(argument, argument) for argument in self._arguments()}
-        return (names | (_STYLE if "style" in names else set())) & set(ModelSettings.model_fields)
+    argument_of: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    styled: bool = True
 
     def arguments(self, settings: ModelSettings) -> dict[str, Any]:
-        """Return the builder's arguments for the settings that it takes."""
-        values = {name: _CONVERTED.get(name, _as_it_is)(getattr(settings, name)) for name in self.settings()}
-        values["style"] = Style(**{name: values[name] for name in _STYLE & values.keys()})
-        named = {argument: _SETTING_OF.get(argument, argument) for argument in self._arguments()}
-        return {argument: values[name] for argument, name in named.items() if name in values} | dict(self.fixed)
+        """Return the builder's arguments for the settings of its model."""
+        values = {name: _CONVERTED.get(name, _unchanged)(value) for name, value in settings if name != "name"}
+        if self.styled:
+            values["style"] = Style(**{name: values.pop(name) for name in _STYLE})
+        renamed = {**_RENAMED, **self.argument_of}
+        return {renamed.get(name, name): value for name, value in values.items()} | dict(self.fixed)
 
-    def _arguments(self) -> set[str]:
-        return set(inspect.signature(self.build).parameters) - set(self.fixed)
 
+# The tutorial's own names of two arguments.
+_TUTORIALS_NAMES = {"kernel_regularizer": "reg", "kernel_initializer": "init"}
 
 MODELS: dict[str, Architecture] = {
-    "stridednet": Architecture(StridedNet.build),
-    "stridednet_pooled": Architecture(StridedNet.build, {"downsample": "max_pool"}),
+    "stridednet": Architecture(StridedNet.build, _TUTORIALS_NAMES, styled=False),
+    "stridednet_pooled": Architecture(StridedNet.build, _TUTORIALS_NAMES, {"downsample": "max_pool"}, styled=False),
     "vgg": Architecture(build_vgg),
     "allconv": Architecture(build_allconv),
     "residual": Architecture(build_residual),
@@ -56,11 +57,11 @@ MODELS: dict[str, Architecture] = {
     "fire": Architecture(build_fire),
 }
 
-# Scale and offset; the second centres photographs near 0 with a spread near 1.
+# Scale and offset; the second centers photographs near 0 with a standard deviation near 1.
 _RESCALINGS = {"0 to 1": (1 / 255, 0.0), "-2 to 2": (1 / 64, -2.0)}
 
-_STYLE = {style_field.name for style_field in fields(Style)}
-_SETTING_OF = {"reg": "kernel_regularizer", "init": "kernel_initializer", "rescaling": "pixel_range"}
+_STYLE = tuple(style_field.name for style_field in fields(Style))
+_RENAMED = {"pixel_range": "rescaling"}
 _CONVERTED: dict[str, Callable[[Any], Any]] = {
     "kernel_regularizer": regularizer,
     "bias_regularizer": regularizer,
@@ -71,50 +72,35 @@ _CONVERTED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
 def check_model(settings: ModelSettings) -> None:
-    """Find what is wrong before any picture is read: the name, the user's file, settings that would do nothing.
+    """Load a user's own builder, so that its errors are found before any picture is read.
 
     Raises:
-        RecipeError: There is no model of this name.
-        ModelError: The model has no such setting, or the user's file or function cannot be loaded.
+        ModelError: The user's file or function cannot be loaded.
     """
-    name = settings.name
-    if is_user_builder(name):
-        user_builder(name)
-        taken: set[str] = set()
-    elif name in MODELS:
-        taken = MODELS[name].settings()
-    else:
-        near = difflib.get_close_matches(name, MODELS) or sorted(MODELS)
-        raise RecipeError(
-            f"setting 'model.name': no model '{name}'; choose {' or '.join(near)}, or give your own as FILE.py:function"
-        )
-    for setting in ModelSettings.model_fields:
-        # The built-in recipes are for every model: what they say on a setting that a model lacks is no mistake.
-        if setting not in taken | {"name"} and getattr(settings, setting) not in _said_by_recipes(setting):
-            takes = f"it takes {', '.join(sorted(taken))}" if taken else "your function decides it"
-            raise ModelError(f"model '{name}' has no setting {setting}; {takes}")
+    if is_own_model(settings.name):
+        load_builder(settings.name)
 
 
 def build_model(settings: ModelSettings, image_size: int, classes: int) -> keras.Model:
     """Build the model that a recipe describes; it takes raw RGB, ``(batch, image_size, image_size, 3)`` in 0 to 255.
 
+    Args:
+        settings: The ``model`` table of a recipe.
+        image_size: Height and width of the images, in pixels.
+        classes: Number of classes.
+
+    Returns:
+        A Keras model, not compiled, with the output ``(batch, classes)``: probabilities.
+
     Raises:
-        RecipeError: There is no model of this name.
-        ModelError: The settings do not go together or are not the model's, or the user's own builder is wrong.
+        ModelError: The settings are incompatible with each other, or the user's own builder is wrong.
     """
-    check_model(settings)
-    if is_user_builder(settings.name):
-        return build_user_model(settings.name, image_size, classes)
+    if is_own_model(settings.name):
+        return build_own_model(settings.name, image_size, classes)
     architecture = MODELS[settings.name]
     return architecture.build(image_size, image_size, 3, classes, **architecture.arguments(settings))
-
-
-@functools.cache
-def _said_by_recipes(setting: str) -> tuple[Any, ...]:
-    """Return the values that the built-in recipes give a setting; those of `tutorial` are the defaults."""
-    return tuple(getattr(load_recipe(name)[0].model, setting) for name in builtin_recipes())

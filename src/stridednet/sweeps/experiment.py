@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.errors import InputError
+from stridednet.executor.backend import Backend
 from stridednet.models.catalogue import check_model
-from stridednet.pipeline import settle
+from stridednet.pipeline import check_keras
 from stridednet.recipe import Recipe
+from stridednet.resolve import resolve
 from stridednet.storage import written_whole
 from stridednet.sweeps.axes import Axis, Variant, parse_axes, text_of, variants
 from stridednet.sweeps.comparison import Comparison, compare
@@ -17,7 +19,6 @@ from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.report import write_report
 from stridednet.sweeps.side_by_side import SideBySide
 from stridednet.sweeps.trial import Executor, OneAfterAnother, Outcome, Trial
-from stridednet.training.observer import Observer
 
 SWEEPS = Path("runs/sweep")
 DEFAULT_RECIPE = "fast"
@@ -90,8 +91,14 @@ def sweep(
         raise InputError(f"a sweep has at least 1 seed. Received: {seeds}")
     axes = parse_axes(vary)
     executor = executor or (OneAfterAnother() if jobs == 1 else SideBySide(jobs))
-    talking = _Messages(observer.on_message)
-    base = settle(dataset, recipe, settings, talking)
+    resolution = resolve(dataset, recipe, settings)
+    for message in resolution.messages:
+        observer.on_message(message)
+    check_keras()
+    backend = Backend.choose(resolution.recipe.precision)
+    if backend.problem:
+        observer.on_message(backend.problem)
+    base = resolution.recipe.replace({"precision": backend.precision})
     chosen = variants(base, axes, one_at_a_time=one_at_a_time)
     for variant in chosen:
         check_model(variant.recipe(base).model)
@@ -136,14 +143,6 @@ def _outcomes(trials: Sequence[Trial], folder: Path, executor: Executor) -> Iter
             with written_whole(folder / "trials" / f"{trial.key}.json") as beside:
                 beside.write_text(outcome.to_json(), encoding="utf-8")
         yield trial, outcome, False
-
-
-class _Messages(Observer):
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
-    def on_message(self, text: str) -> None:
-        self._say(text)
 
 
 def _name(base: Recipe, axes: Sequence[Axis]) -> str:

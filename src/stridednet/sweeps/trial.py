@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 from stridednet.data.prepare import TrainingData
 from stridednet.errors import StridedNetError
+from stridednet.executor.backend import Backend
 from stridednet.machine import usable_cores
 from stridednet.models.description import describe
-from stridednet.models.user_builder import source_of
+from stridednet.models.own_model import source_of
 from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
@@ -84,7 +85,7 @@ class OneAfterAnother:
 def run_trial(trial: Trial) -> Outcome:
     """Train and measure on val; what cannot be trained is an outcome that says why."""
     try:
-        executor, history = fit(trial.recipe, trial.data)
+        executor, history = fit(trial.recipe, trial.data, Backend.choose(trial.recipe.precision))
     except StridedNetError as error:
         return Outcome(trial.variant.name, trial.seed, error=str(error))
     started = time.perf_counter()

@@ -10,7 +10,7 @@ import threading
 from queue import SimpleQueue
 
 from stridednet.errors import StridedNetError
-from stridednet.machine import take_cores
+from stridednet.machine import claim_process, take_cores
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.folds import Folds
@@ -34,6 +34,7 @@ def main(cores: str) -> None:
         cores: Numbers of the cores to keep to, separated by commas.
     """
     take_cores(int(number) for number in cores.split(","))
+    claim_process()
     # What a library or a user's model prints must not stand between the outcomes.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
@@ -53,7 +54,7 @@ def _read_orders(orders: SimpleQueue[str]) -> None:
 def _answer(line: str, folds: Folds) -> Outcome:
     content = json.loads(line)
     variant = Variant(tuple((key, value) for key, value in content["settings"]))
-    recipe = Recipe.from_settings(content["recipe"])
+    recipe = Recipe(**content["recipe"])
     try:
         data = folds.of(recipe)
     except StridedNetError as error:

@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""The training loop."""
 
 import math
 import time
@@ -10,14 +10,14 @@ import numpy as np
 from stridednet.data.batches import Batch, BatchStream
 from stridednet.errors import TrainingError
 from stridednet.executor.scores import RunningScores
-from stridednet.executor.trainer import NativeExecutor
+from stridednet.executor.trainer import Trainer
 from stridednet.training.history import EpochRow
 from stridednet.training.interrupt import interrupts_held
 from stridednet.training.observer import Observer
 
 
 def train_epochs(
-    executor: NativeExecutor,
+    trainer: Trainer,
     stream: BatchStream,
     validation: Callable[[], Iterable[Batch]],
     epochs: range,
@@ -25,45 +25,45 @@ def train_epochs(
     seed: int,
     observer: Observer,
 ) -> Iterator[EpochRow]:
-    """Train epoch by epoch, and yield each one's row when it is over.
+    """Train epoch by epoch, and yield the row of each finished epoch.
 
-    What is random in an epoch depends on the seed and the epoch's number alone, so that the caller can stop after any
-    epoch, keep the executor's state, and go on in another process as if nothing had happened.
+    Random numbers in an epoch depend only on the seed and the number of the epoch, so that the caller can stop after
+    any epoch, save the trainer's state, and resume in another process with the same result.
 
     Args:
-        executor: Runs the model.
+        trainer: Takes the steps.
         stream: Training batches; every epoch has the same number of steps.
-        validation: Gives the batches to validate on.
-        epochs: The numbers of the epochs to train, the very first being 1.
-        validation_freq: After every how many epochs to validate; after the last one in any case.
-        seed: Of the whole training.
-        observer: Told of every step.
+        validation: Returns the batches to validate on.
+        epochs: The numbers of the epochs to train, counted from 1.
+        validation_freq: Number of epochs between validations; the last epoch is always validated.
+        seed: Random seed of the training.
+        observer: Is notified of every step.
 
     Raises:
-        TrainingError: The loss became infinite or no number.
+        TrainingError: The loss became NaN or infinite.
     """
     with interrupts_held() as let_interrupt_through:
         for epoch in epochs:
             started = time.perf_counter()
-            executor.start_epoch(_seed_of_epoch(seed, epoch))
+            trainer.start_epoch(_seed_of_epoch(seed, epoch))
             running = RunningScores()
             with closing(stream.epoch(epoch)) as batches:
                 for step, batch in enumerate(batches, start=1):
-                    running.add(executor.train_batch(batch), len(batch.images))
-                    observer.on_step(epoch, step, running.mean())
+                    running.add(trainer.train_batch(batch), len(batch.images))
+                    observer.on_step(epoch, step, running)
                     let_interrupt_through()
             scores = running.mean()
             _require_finite(scores.loss, epoch)
             trained = time.perf_counter()
             validated = epoch % validation_freq == 0 or epoch == epochs[-1]
-            val = executor.evaluate(validation()) if validated else None
+            val = trainer.evaluate(validation()) if validated else None
             yield EpochRow(
                 epoch=epoch,
                 loss=scores.loss,
                 accuracy=scores.accuracy,
                 val_loss=val.loss if val else None,
                 val_accuracy=val.accuracy if val else None,
-                learning_rate=executor.learning_rate(),
+                learning_rate=trainer.learning_rate(),
                 steps=step,
                 images=running.images,
                 seconds=round(trained - started, 4),

@@ -1,14 +1,22 @@
-"""What a training tells whoever watches it."""
+"""What a training reports to its observer."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from stridednet.executor.scores import Scores
+from stridednet.executor.scores import RunningScores
 from stridednet.training.history import EpochRow
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a training is about to do: so many epochs of so many steps, behind those that are finished already."""
+class Workload:
+    """The size of a training.
+
+    Args:
+        epochs: Number of epochs, the finished ones included.
+        steps: Steps per epoch.
+        images_per_step: Batch size.
+        finished: The epochs of an earlier session.
+    """
 
     epochs: int
     steps: int
@@ -17,19 +25,33 @@ class Plan:
 
 
 class Observer:
-    """Hears what happens; this one says nothing. The command line's progress display is another."""
+    """Receives the events of a training; this one ignores them.
+
+    Example:
+        >>> class Printer(Observer):
+        ...     def on_epoch(self, row: EpochRow) -> None:
+        ...         print(row.epoch, row.val_accuracy)
+    """
 
     def on_message(self, text: str) -> None:
-        """Hear something worth knowing, in one line."""
+        """Called with a line that the user should read."""
 
-    def on_start(self, plan: Plan) -> None:
-        """Hear that the loop starts."""
+    def on_start(self, workload: Workload) -> None:
+        """Called when the training loop starts."""
 
-    def on_step(self, epoch: int, step: int, scores: Scores) -> None:
-        """Hear the running scores of the epoch after a step."""
+    def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
+        """Called after each step with the running scores of the epoch, whose ``mean()`` waits for the device."""
 
     def on_epoch(self, row: EpochRow) -> None:
-        """Hear that an epoch is over and saved."""
+        """Called when an epoch is finished and saved."""
 
     def on_end(self) -> None:
-        """Hear that the loop has ended, in whatever way."""
+        """Called when the training loop ends, for whatever reason."""
+
+    def on_interrupt(self, epochs: int, folder: Path) -> None:
+        """Called when a training stops early and can be resumed.
+
+        Args:
+            epochs: Number of epochs that are saved.
+            folder: The run directory.
+        """

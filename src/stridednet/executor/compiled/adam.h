@@ -5,43 +5,43 @@ enum { CHUNK = 4096 };
 
 /* Arguments:
  *   count, starts     variable i is parameters[starts[i]] to parameters[starts[i + 1] - 1]
- *   gradients, wide   each variable's own gradient, null for none; float32 where `wide` says so, else bfloat16
+ *   gradients, wide   the gradient of each variable, null for none; float32 where `wide` is not 0, else bfloat16
  *   copies            the parameters in bfloat16, or null
- *   l1, l2, decay     of each variable; `decay` is what its weights are multiplied by first
- *   alpha             the rate, with both corrections of bias in it
- * Returns what L1 and L2 add to the loss of the parameters as they were, or -1 without memory. */
-double adam(long count, const long *starts, const void *const *gradients, const uint8_t *wide, float *parameters,
+ *   l1, l2, decay     of each variable; `decay` is the factor that its weights are first multiplied by
+ *   alpha             the learning rate, bias corrections included
+ * Returns what L1 and L2 add to the loss for the parameters before the step, or -1 if memory runs out. */
+double adam(int64_t count, const int64_t *starts, const void *const *gradients, const uint8_t *wide, float *parameters,
             float *first, float *second, uint16_t *copies, const float *l1, const float *l2, const float *decay,
             float alpha, float beta_1, float beta_2, float epsilon) {
-    long chunks = 0;
-    for (long i = 0; i < count; i++)
+    int64_t chunks = 0;
+    for (int64_t i = 0; i < count; i++)
         chunks += (starts[i + 1] - starts[i] + CHUNK - 1) / CHUNK;
     double *penalties = malloc((chunks > 0 ? chunks : 1) * sizeof(double));
     if (!penalties)
         return -1;
 #pragma omp parallel
     {
-        long before = 0;
-        for (long i = 0; i < count; i++) {
-            long mine = (starts[i + 1] - starts[i] + CHUNK - 1) / CHUNK;
+        int64_t before = 0;
+        for (int64_t i = 0; i < count; i++) {
+            int64_t mine = (starts[i + 1] - starts[i] + CHUNK - 1) / CHUNK;
 #pragma omp for schedule(static) nowait
-            for (long chunk = 0; chunk < mine; chunk++) {
+            for (int64_t chunk = 0; chunk < mine; chunk++) {
                 float g[CHUNK];
-                long offset = chunk * CHUNK, start = starts[i] + offset;
-                long n = starts[i + 1] - start < CHUNK ? starts[i + 1] - start : CHUNK;
+                int64_t offset = chunk * CHUNK, start = starts[i] + offset;
+                int64_t n = starts[i + 1] - start < CHUNK ? starts[i + 1] - start : CHUNK;
                 float *p = parameters + start, *m = first + start, *v = second + start;
                 if (!gradients[i])
                     memset(g, 0, n * sizeof(float));
                 else if (wide[i])
                     memcpy(g, (const float *)gradients[i] + offset, n * sizeof(float));
                 else
-                    for (long j = 0; j < n; j++)
+                    for (int64_t j = 0; j < n; j++)
                         g[j] = float_of(((const uint16_t *)gradients[i])[offset + j]);
                 double penalty = 0;
                 if (l1[i] != 0 || l2[i] != 0) {
                     float squares = 0, sizes = 0;
 #pragma omp simd reduction(+ : squares, sizes)
-                    for (long j = 0; j < n; j++) {
+                    for (int64_t j = 0; j < n; j++) {
                         squares += p[j] * p[j];
                         sizes += fabsf(p[j]);
                         g[j] += 2 * l2[i] * p[j] + l1[i] * (float)((p[j] > 0) - (p[j] < 0));
@@ -50,20 +50,20 @@ double adam(long count, const long *starts, const void *const *gradients, const 
                 }
                 penalties[before + chunk] = penalty;
                 float keep = decay[i];
-                for (long j = 0; j < n; j++) {
+                for (int64_t j = 0; j < n; j++) {
                     m[j] += (1 - beta_1) * (g[j] - m[j]);
                     v[j] += (1 - beta_2) * (g[j] * g[j] - v[j]);
                     p[j] = p[j] * keep - alpha * m[j] / (sqrtf(v[j]) + epsilon);
                 }
                 if (copies)
-                    for (long j = 0; j < n; j++)
+                    for (int64_t j = 0; j < n; j++)
                         copies[start + j] = bfloat16_of(p[j]);
             }
             before += mine;
         }
     }
     double total = 0;
-    for (long chunk = 0; chunk < chunks; chunk++)
+    for (int64_t chunk = 0; chunk < chunks; chunk++)
         total += penalties[chunk];
     free(penalties);
     return total;

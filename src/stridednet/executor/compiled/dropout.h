@@ -10,19 +10,19 @@ static inline uint32_t mixed(uint32_t x) {
     return x ^ (x >> 16);
 }
 
-static inline uint32_t hashed(long place, uint64_t seed) {
+static inline uint32_t hashed(int64_t place, uint64_t seed) {
     return mixed(mixed((uint32_t)place ^ (uint32_t)seed) + (uint32_t)(seed >> 32));
 }
 
 /* Write 0 where one of 65,536 equally likely numbers is below `dropped`, else 1. One hash is two numbers: one for the
  * first half of the mask and one for the second. */
-void draw_mask(uint8_t *restrict kept, long n, uint64_t seed, int32_t dropped) {
-    long half = n / 2;
+void draw_mask(uint8_t *restrict kept, int64_t n, uint64_t seed, int32_t dropped) {
+    int64_t half = n / 2;
     uint8_t *restrict second = kept + half;
 #pragma omp parallel for schedule(static)
-    for (long part = 0; part < MOST_PARTS; part++) {
-        long end = half * (part + 1) / MOST_PARTS;
-        for (long i = half * part / MOST_PARTS; i < end; i++) {
+    for (int64_t part = 0; part < MOST_PARTS; part++) {
+        int64_t end = half * (part + 1) / MOST_PARTS;
+        for (int64_t i = half * part / MOST_PARTS; i < end; i++) {
             uint32_t bits = hashed(i, seed);
             kept[i] = (int32_t)(bits & 0xffff) >= dropped;
             second[i] = (int32_t)(bits >> 16) >= dropped;

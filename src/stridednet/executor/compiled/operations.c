@@ -1,54 +1,54 @@
-/* Kernels of the executor for what PyTorch does in many passes over memory. Plain C11; OpenMP where there is.
+/* Functions of the executor for what PyTorch does in many passes over memory. Plain C11, with OpenMP where available.
  *
- * Compiled on the machine where they run, by stridednet/executor/compiled/library.py. Each sum is taken in the same
- * order whatever the number of threads is, so that the result is the same.
+ * Compiled on the machine where they run, by stridednet/executor/compiled/library.py. Sums are computed in the same
+ * order for any number of threads, so that the result is the same.
  */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How (rows, channels) is cut: into parts, each of whole wide rows. A wide row is as many rows as give some hundred
+/* How (rows, channels) is divided: into parts, each of whole wide rows. A wide row is as many rows as have some hundred
  * values, so that short loops over few channels become long ones. */
-struct plan {
-    long total, width, step, parts;
+struct partition {
+    int64_t total, width, step, parts;
 };
 
 enum { WIDE = 256, MOST_PARTS = 64 };
 
-static struct plan plan_of(long rows, long channels) {
-    long width = channels * (channels < WIDE ? WIDE / channels : 1);
-    long wide_rows = (rows * channels + width - 1) / width;
-    long each = (wide_rows + MOST_PARTS - 1) / MOST_PARTS;
-    struct plan plan = {rows * channels, width, each * width, (wide_rows + each - 1) / each};
-    return plan;
+static struct partition partition_of(int64_t rows, int64_t channels) {
+    int64_t width = channels * (channels < WIDE ? WIDE / channels : 1);
+    int64_t wide_rows = (rows * channels + width - 1) / width;
+    int64_t each = (wide_rows + MOST_PARTS - 1) / MOST_PARTS;
+    struct partition cut = {rows * channels, width, each * width, (wide_rows + each - 1) / each};
+    return cut;
 }
 
-static long plan_start(const struct plan *plan, long part) { return part * plan->step; }
+static int64_t part_start(const struct partition *cut, int64_t part) { return part * cut->step; }
 
-static long plan_length(const struct plan *plan, long part) {
-    long left = plan->total - part * plan->step;
-    return left < plan->step ? left : plan->step;
+static int64_t part_length(const struct partition *cut, int64_t part) {
+    int64_t left = cut->total - part * cut->step;
+    return left < cut->step ? left : cut->step;
 }
 
-/* Add up the two sums of a channel over all parts and all places that it has in a wide row. */
-static void combine(const struct plan *plan, const float *partial, long channels, long channel, double *first,
+/* Add the two sums of a channel over all parts and all of its positions in a wide row. */
+static void combine(const struct partition *cut, const float *partial, int64_t channels, int64_t channel, double *first,
                     double *second) {
     *first = *second = 0;
-    for (long part = 0; part < plan->parts; part++) {
-        const float *sums = partial + 2 * part * plan->width;
-        for (long j = channel; j < plan->width; j += channels) {
+    for (int64_t part = 0; part < cut->parts; part++) {
+        const float *sums = partial + 2 * part * cut->width;
+        for (int64_t j = channel; j < cut->width; j += channels) {
             *first += sums[j];
-            *second += sums[plan->width + j];
+            *second += sums[cut->width + j];
         }
     }
 }
 
-/* Normalisation as a line, slope * x + intercept, for each place in a wide row. */
-static void lines_of(const struct plan *plan, long channels, const float *scale, const float *offset,
+/* Normalization as a linear function, slope * x + intercept, for each position in a wide row. */
+static void lines_of(const struct partition *cut, int64_t channels, const float *scale, const float *offset,
                      const float *mean, const float *inverse, float *slope, float *intercept) {
-    for (long j = 0; j < plan->width; j++) {
-        long c = j % channels;
+    for (int64_t j = 0; j < cut->width; j++) {
+        int64_t c = j % channels;
         slope[j] = scale[c] * inverse[c];
         intercept[j] = offset[c] - mean[c] * slope[j];
     }
@@ -69,7 +69,7 @@ static inline uint16_t bfloat16_of(float value) {
     return value != value ? 0x7fc0 : (uint16_t)rounded; /* rounding up a NaN could make a number of it */
 }
 
-/* What dropout multiplies a value by. The compiler takes the question out of the loops. */
+/* What dropout multiplies a value by. The compiler moves the test out of the loops. */
 #define SHARE(place) (kept ? factor * kept[place] : 1.0f)
 
 #define T float

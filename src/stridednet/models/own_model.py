@@ -1,4 +1,4 @@
-"""``FILE.py:function``: the user's own builder, and what can be wrong with what it returns."""
+"""``FILE.py:function``: a model of the user's own, and checks of what the function returns."""
 
 import functools
 import importlib.util
@@ -7,46 +7,56 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from stridednet.errors import ModelError
+from stridednet.model_settings import is_own_model
+
+if TYPE_CHECKING:
+    import keras
 
 Builder = Callable[[int, int, int, int], Any]
 
 
-def is_user_builder(name: str) -> bool:
-    """Say whether a model's name is ``FILE.py:function``.
+def absolute_name(name: str) -> str:
+    """Return a name that means the same model in any folder: with the absolute path of the file.
 
-    >>> is_user_builder("nets/mine.py:build"), is_user_builder("vgg"), is_user_builder("mine.py")
-    (True, False, False)
+    Args:
+        name: ``FILE.py:function``.
     """
-    return name.rpartition(":")[0].endswith(".py")
-
-
-def settled_name(name: str) -> str:
-    """Return a name that means the same model from any folder: the path of a user's file becomes absolute."""
-    if not is_user_builder(name):
-        return name
     file, _, function = name.rpartition(":")
     return f"{Path(file).expanduser().resolve()}:{function}"
 
 
-def user_builder(name: str) -> Builder:
+def check_file(name: str) -> Path:
+    """Return the file of a user's own model.
+
+    Args:
+        name: ``FILE.py:function``.
+
+    Raises:
+        ModelError: The file does not exist.
+    """
+    path, _, _ = name.rpartition(":")
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        raise ModelError(f"there is no file {path}; your own model is written FILE.py:function. Received: '{name}'")
+    return file
+
+
+def load_builder(name: str) -> Builder:
     """Load the file and return the function.
 
     Args:
         name: ``FILE.py:function``.
 
     Raises:
-        ModelError: There is no such file or function, or the file raises.
+        ModelError: The file or the function does not exist, or the file raises an exception.
     """
+    file = check_file(name)
     path, _, function = name.rpartition(":")
-    file = Path(path).expanduser().resolve()
-    if not file.is_file():
-        raise ModelError(f"no such file: {path}; a model of your own is FILE.py:function. Received: '{name}'")
     builder = _module(file, file.stat().st_mtime_ns).get(function)
     if not callable(builder):
         raise ModelError(f"{path} has no function '{function}'")
@@ -54,12 +64,12 @@ def user_builder(name: str) -> Builder:
 
 
 def source_of(name: str) -> str:
-    """Return the text of the file that a model's name leads to; nothing for a model that has no file.
+    """Return the source of the file in a model's name, or an empty text for a built-in model.
 
     Raises:
         ModelError: The file cannot be read.
     """
-    if not is_user_builder(name):
+    if not is_own_model(name):
         return ""
     file = Path(name.rpartition(":")[0]).expanduser()
     try:
@@ -68,31 +78,33 @@ def source_of(name: str) -> str:
         raise ModelError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def build_user_model(name: str, image_size: int, classes: int) -> keras.Model:
-    """Call the user's function as ``function(width, height, depth, classes)`` and look at what it returns.
+def build_own_model(name: str, image_size: int, classes: int) -> "keras.Model":
+    """Call the user's function as ``function(width, height, depth, classes)`` and check what it returns.
 
-    That has to be a Keras model, not compiled, of raw RGB, ``(batch, height, width, 3)`` in 0 to 255 (so that its first
-    layer is a ``Rescaling``), which ends with one probability for each class.
+    It has to return a Keras model, not compiled, that takes raw RGB pixels, ``(batch, height, width, 3)`` in 0 to 255
+    (so its first layer is usually a ``Rescaling``), and returns one probability per class.
 
     Raises:
-        ModelError: The function cannot be loaded, raises, or returns something else.
+        ModelError: The function cannot be loaded, raises an exception, or returns something else.
     """
-    builder = user_builder(name)
+    import keras
+
+    builder = load_builder(name)
     file, _, function = name.rpartition(":")
     with _own_code(Path(file).expanduser().resolve(), f"{function}({image_size}, {image_size}, 3, {classes})"):
         model = builder(image_size, image_size, 3, classes)
     if not isinstance(model, keras.Model):
         raise ModelError(f"{name} has to return a keras.Model. Received: a {type(model).__name__}")
     if model.compiled:
-        raise ModelError(f"{name} returns a compiled model; leave compile() out, since the recipe has the optimizer")
+        raise ModelError(f"{name} returns a compiled model; remove compile(), since the recipe sets the optimizer")
     try:
         shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
     except (AttributeError, TypeError, ValueError):
-        raise ModelError(f"{name} returns a model without a graph of layers; begin it with keras.Input") from None
+        raise ModelError(f"{name} returns a model without a graph of layers; start it with keras.Input") from None
     wanted = [(None, image_size, image_size, 3), (None, classes)]
     if len(shapes) != 2 or not all(map(_fits, shapes, wanted)):
         said = ", ".join(map(str, shapes))
-        raise ModelError(f"{name} has to take {wanted[0]} and to give {wanted[1]}. Received: a model of {said}")
+        raise ModelError(f"{name} has to map {wanted[0]} to {wanted[1]}. Received: a model with {said}")
     _check_probabilities(name, model, image_size)
     return model
 
@@ -103,8 +115,10 @@ def _fits(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> bool
     )
 
 
-def _check_probabilities(name: str, model: keras.Model, image_size: int) -> None:
-    """Try the model on noise: a last layer without softmax would train without an error, and learn nothing."""
+def _check_probabilities(name: str, model: "keras.Model", image_size: int) -> None:
+    """Run the model on noise: without a final softmax it would train without an error, and learn nothing."""
+    import keras
+
     pixels = np.random.default_rng(0).integers(0, 256, (2, image_size, image_size, 3)).astype(np.float32)
     outputs = keras.ops.convert_to_numpy(model(pixels, training=False))
     if (outputs < 0).any() or not np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
@@ -112,8 +126,8 @@ def _check_probabilities(name: str, model: keras.Model, image_size: int) -> None
 
 
 @functools.cache
-def _module(file: Path, changed: int) -> dict[str, Any]:  # noqa: ARG001 -- a file that has changed is read anew
-    """Run a file once, and return its names."""
+def _module(file: Path, changed: int) -> dict[str, Any]:  # noqa: ARG001 -- a changed file is read again
+    """Execute a file once, and return its names."""
     name = f"stridednet_user_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -127,7 +141,7 @@ def _module(file: Path, changed: int) -> dict[str, Any]:  # noqa: ARG001 -- a fi
 
 @contextmanager
 def _own_code(file: Path, what: str) -> Iterator[None]:
-    """Let the user's code import what lies beside it, and tell what it raises in one line."""
+    """Let the user's code import modules from its own folder, and report exceptions in one line."""
     sys.path.insert(0, str(file.parent))
     try:
         yield
@@ -139,7 +153,7 @@ def _own_code(file: Path, what: str) -> Iterator[None]:
 
 
 def _line(file: Path, error: BaseException) -> str:
-    """Return where in the user's file that was, if it was there."""
+    """Return the line of the user's file where an exception was raised, if it was raised there."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return f":{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]

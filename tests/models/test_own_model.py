@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import stridednet
-from stridednet.errors import ModelError
+from stridednet.errors import ModelError, RecipeError
 from stridednet.models.catalogue import build_model, check_model
-from stridednet.models.user_builder import settled_name
+from stridednet.models.own_model import absolute_name
 from stridednet.recipe import Recipe, builtin_recipes, load_recipe
 from stridednet.run import Run
 
@@ -49,9 +49,9 @@ def test_it_is_built_with_every_builtin_recipe(recipe: str, net: Path) -> None:
     assert str(net.parent) not in sys.path
 
 
-def test_a_setting_does_nothing_there(net: Path) -> None:
-    with pytest.raises(ModelError, match=r"my\.net\.py:build' has no setting dropout; your function decides it"):
-        check_model(_settings(f"{net}:build", dropout=0.3).model)
+def test_it_has_no_settings(net: Path) -> None:
+    with pytest.raises(RecipeError, match=r"my\.net\.py:build' does not have it; your function decides it"):
+        _settings(f"{net}:build", dropout=0.25)
 
 
 def test_a_changed_file_is_read_anew(net: Path) -> None:
@@ -63,8 +63,7 @@ def test_a_changed_file_is_read_anew(net: Path) -> None:
 
 def test_names_are_settled(monkeypatch: pytest.MonkeyPatch, net: Path) -> None:
     monkeypatch.chdir(net.parent)
-    assert settled_name("my.net.py:build") == f"{net}:build"
-    assert settled_name("vgg") == "vgg"
+    assert absolute_name("my.net.py:build") == f"{net}:build"
 
 
 def _model(end: str, begin: str = "keras.Input((height, width, depth))") -> str:
@@ -87,22 +86,22 @@ def _model(end: str, begin: str = "keras.Input((height, width, depth))") -> str:
         ("def build(*sizes): return 3", r"build has to return a keras\.Model\. Received: a int$"),
         (
             "import keras\ndef build(*sizes): return keras.Sequential([keras.layers.Flatten()])",
-            r"returns a model without a graph of layers; begin it with keras\.Input$",
+            r"returns a model without a graph of layers; start it with keras\.Input$",
         ),
         (
             _model("keras.Model(image, layers.Dense(classes + 1, activation='softmax')(x))"),
-            r"build has to take \(None, 20, 20, 3\) and to give \(None, 4\)\. Received: a model of .*\(None, 5\)$",
+            r"build has to map \(None, 20, 20, 3\) to \(None, 4\)\. Received: a model with .*\(None, 5\)$",
         ),
         (
             _model("keras.Model(image, layers.Dense(classes, activation='softmax')(x))", "keras.Input((8, 8, 3))"),
-            r"has to take \(None, 20, 20, 3\) .*\. Received: a model of \(None, 8, 8, 3\), \(None, 4\)$",
+            r"has to map \(None, 20, 20, 3\) .*\. Received: a model with \(None, 8, 8, 3\), \(None, 4\)$",
         ),
-        (_model("keras.Model(image, [layers.Dense(classes)(x), x])"), r"Received: a model of .*, .*, .*$"),
+        (_model("keras.Model(image, [layers.Dense(classes)(x), x])"), r"Received: a model with .*, .*, .*$"),
         (_model("keras.Model(image, layers.Dense(classes)(x))"), r"build has to end with probabilities, such as Dense"),
         (
             _model("m") .replace("return m", "m = keras.Model(image, layers.Dense(classes, activation='softmax')(x)); "
                                  "m.compile(loss='categorical_crossentropy'); return m"),
-            r"build returns a compiled model; leave compile\(\) out",
+            r"build returns a compiled model; remove compile\(\)",
         ),
     ],
 )  # fmt: skip
@@ -114,7 +113,7 @@ def test_what_is_wrong_is_told_in_one_line(text: str, message: str, tmp_path: Pa
 
 
 def test_a_missing_file() -> None:
-    with pytest.raises(ModelError, match=r"no such file: gone\.py; a model of your own is FILE\.py:function"):
+    with pytest.raises(ModelError, match=r"there is no file gone\.py; your own model is written FILE\.py:function"):
         check_model(_settings("gone.py:build").model)
 
 
@@ -124,7 +123,7 @@ def test_it_trains_and_goes_on_from_another_folder(
     settings = {"epochs": 2, "image_size": 20, "precision": "float32", "model.name": f"{net.name}:build"}
     monkeypatch.chdir(net.parent)
     result = stridednet.train(few_digits, settings=settings, out=tmp_path / "run")
-    assert Run(tmp_path / "run").recipe().model.name == f"{net}:build"
+    assert Run(tmp_path / "run").recipe.model.name == f"{net}:build"
     probabilities = keras.models.load_model(tmp_path / "run" / "model.keras").predict(
         np.zeros((1, 20, 20, 3)), verbose=0
     )
@@ -137,6 +136,6 @@ def test_it_trains_and_goes_on_from_another_folder(
 
 
 def test_a_wrong_model_is_told_before_pictures_are_read(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such file"):
+    with pytest.raises(ModelError, match="there is no file"):
         stridednet.train(tmp_path, settings={"model.name": "gone.py:build"}, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

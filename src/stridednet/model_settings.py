@@ -1,0 +1,144 @@
+"""The settings of each architecture: one table each, so that a setting which a model lacks is refused.
+
+Defaults are the tutorial's. `models/catalogue.py` has the builders that take these settings.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from stridednet.conv2d.initialization import Initializer
+from stridednet.conv2d.windows import Padding
+from stridednet.settings import ActivationName, Constraint, PositiveInt, Rate, Regularizer, Settings
+
+Filters = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
+
+
+class NetworkSettings(Settings):
+    """What all built-in architectures have in common."""
+
+    name: str
+    stem_filters: PositiveInt = 16
+    filters: Filters = (32, 64, 128)
+    activation: ActivationName = "relu"
+    kernel_initializer: Initializer = "he_normal"
+    kernel_regularizer: Regularizer = "l2(0.0005)"
+    batch_norm: bool = True
+    norm_momentum: Rate = 0.99  # of batch normalization's moving statistics; Keras' default
+    dropout: Rate = 0.25
+    dense_dropout: Rate = 0.5
+    pixel_range: Literal["0 to 1", "-2 to 2"] = "0 to 1"  # what the model rescales 0 to 255 to
+
+
+class _StridedLayers(NetworkSettings):
+    stem_kernel: PositiveInt = 7
+    stem_padding: Padding = "valid"
+    kernel_size: PositiveInt = 3
+    padding: Padding = "same"
+    dilation_rate: PositiveInt = 1
+    groups: PositiveInt = 1
+    use_bias: bool = True
+    bias_initializer: Initializer = "zeros"
+    bias_regularizer: Regularizer = "none"
+    activity_regularizer: Regularizer = "none"
+    kernel_constraint: Constraint = "none"
+    bias_constraint: Constraint = "none"
+    dense_units: PositiveInt = 512
+
+
+class StridedNetSettings(_StridedLayers):
+    """The tutorial's network; see `stridednet.StridedNet.build`."""
+
+    name: Literal["stridednet"] = "stridednet"
+    downsample: Literal["strides", "max_pool"] = "strides"
+
+
+class PooledStridedNetSettings(_StridedLayers):
+    """The tutorial's network with max pooling instead of strides."""
+
+    name: Literal["stridednet_pooled"] = "stridednet_pooled"
+
+
+class VggSettings(NetworkSettings):
+    """See `stridednet.models.build_vgg`."""
+
+    name: Literal["vgg"] = "vgg"
+    dense_units: PositiveInt = 512
+
+
+class _WithStemKernel(NetworkSettings):
+    stem_kernel: PositiveInt = 7
+
+
+class AllConvSettings(_WithStemKernel):
+    """See `stridednet.models.build_allconv`."""
+
+    name: Literal["allconv"] = "allconv"
+
+
+class ResidualSettings(_WithStemKernel):
+    """See `stridednet.models.build_residual`."""
+
+    name: Literal["residual"] = "residual"
+
+
+class InceptionSettings(_WithStemKernel):
+    """See `stridednet.models.build_inception`."""
+
+    name: Literal["inception"] = "inception"
+
+
+class FireSettings(_WithStemKernel):
+    """See `stridednet.models.build_fire`."""
+
+    name: Literal["fire"] = "fire"
+
+
+class OwnModelSettings(Settings):
+    """A model of the user's own, ``FILE.py:function``, which decides everything itself."""
+
+    name: str
+
+
+def is_own_model(name: str) -> bool:
+    """Return whether a model's name is ``FILE.py:function``.
+
+    >>> is_own_model("nets/mine.py:build"), is_own_model("vgg"), is_own_model("mine.py")
+    (True, False, False)
+    """
+    return name.rpartition(":")[0].endswith(".py")
+
+
+DEFAULT_MODEL = "stridednet"
+MODEL_SETTINGS: dict[str, type[NetworkSettings]] = {
+    "stridednet": StridedNetSettings,
+    "stridednet_pooled": PooledStridedNetSettings,
+    "vgg": VggSettings,
+    "allconv": AllConvSettings,
+    "residual": ResidualSettings,
+    "inception": InceptionSettings,
+    "fire": FireSettings,
+}
+
+
+def settings_of_model(name: str) -> type[Settings] | None:
+    """Return the table of a model's settings, or None if there is no model of this name."""
+    return OwnModelSettings if is_own_model(name) else MODEL_SETTINGS.get(name)
+
+
+def _tag(value: Any) -> str | None:
+    name = value.get("name", DEFAULT_MODEL) if isinstance(value, dict) else getattr(value, "name", None)
+    return "own" if isinstance(name, str) and is_own_model(name) else name
+
+
+ModelSettings = Annotated[
+    Annotated[StridedNetSettings, Tag("stridednet")]
+    | Annotated[PooledStridedNetSettings, Tag("stridednet_pooled")]
+    | Annotated[VggSettings, Tag("vgg")]
+    | Annotated[AllConvSettings, Tag("allconv")]
+    | Annotated[ResidualSettings, Tag("residual")]
+    | Annotated[InceptionSettings, Tag("inception")]
+    | Annotated[FireSettings, Tag("fire")]
+    | Annotated[OwnModelSettings, Tag("own")],
+    Discriminator(_tag),
+]
