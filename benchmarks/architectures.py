@@ -14,13 +14,11 @@ import time
 from collections.abc import Callable
 
 import stridednet  # noqa: F401  -- before keras, to choose its backend
-
-import torch  # isort: skip
-
 from stridednet.data.batches import Batch
+from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
-from stridednet.executor.trainer import NativeExecutor
-from stridednet.machine import device, usable_cores
+from stridednet.executor.trainer import Trainer
+from stridednet.machine import claim_process, device
 from stridednet.models.catalogue import MODELS, build_model
 from stridednet.models.description import describe
 from stridednet.recipe import load_recipe
@@ -39,30 +37,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10)
     arguments = parser.parse_args()
-    torch.set_num_threads(usable_cores())
+    claim_process()
     batches, classes = batches_of(arguments.dataset)
     batches = batches[: arguments.steps]
     size = batches[0].images.shape[1]
     recipe = load_recipe()[0].replace({"optimizer.learning_rate": 1e-3})
-    executors = {}
+    backend = Backend.choose(recipe.precision)
+    trainers = {}
     networks = {}
     for name in MODELS:
         model = build_model(recipe.replace({"model.name": name}).model, size, classes)
         networks[name] = describe(model)
-        executors[name] = NativeExecutor(model, Schedule(recipe.optimizer, 50, len(batches)), recipe.precision)
+        trainers[name] = Trainer(model, Schedule(recipe.optimizer, 50, len(batches)), backend)
     training: dict[str, list[float]] = {name: [] for name in MODELS}
     one: dict[str, list[float]] = {name: [] for name in MODELS}
     many: dict[str, list[float]] = {name: [] for name in MODELS}
     batch = batches[0]
     single = Batch(batch.images[:1], batch.targets[:1])
     for turn in range(arguments.rounds + 1):
-        for name, executor in executors.items():
+        for name, trainer in trainers.items():
             times = (
-                seconds_of(lambda executor=executor: [executor.train_batch(batch) for batch in batches]),
-                seconds_of(lambda executor=executor: executor.predict([single])),
-                seconds_of(lambda executor=executor: executor.predict([batch])),
+                seconds_of(lambda trainer=trainer: [trainer.train_batch(batch) for batch in batches]),
+                seconds_of(lambda trainer=trainer: trainer.predict([single])),
+                seconds_of(lambda trainer=trainer: trainer.predict([batch])),
             )
-            if turn:  # the first does not count
+            if turn:  # the first round is a warm-up
                 for kept, seconds in zip((training, one, many), times, strict=True):
                     kept[name].append(seconds)
     print(f"{device()['name']}, {device()['cores']} cores, {size}x{size}, median of {arguments.rounds} rounds")

@@ -1,12 +1,12 @@
-"""Training images a second of the tutorial's network: this package's executor against what people use otherwise.
+"""Training throughput of the tutorial's network, in images per second: this package against common alternatives.
 
     python benchmarks/train_throughput.py [PATH/101_ObjectCategories] [--rounds 7]
 
-All of them train the same StridedNet on the same batches of 32 pictures, prepared beforehand. They take turns, one
-round each, so that a change in the machine's speed hits all of them; medians and ratios follow. The limit is what the
-convolutions of the network alone take, forward and backward, in oneDNN and in the precision that `auto` takes on this
-machine. Where TensorFlow is installed (`pip install tensorflow-cpu`), Keras `fit` on it takes part: with the prepared
-pictures, and with the former ImageDataGenerator in front as in the tutorial. Without CALTECH-101, the pictures are the
+All of them train the same StridedNet on the same batches of 32 images, prepared in advance. They take turns, one round
+each, so that a change in the machine's speed affects all of them; medians and ratios are printed. The limit is the time
+of the network's convolutions alone, forward and backward, in oneDNN and in the precision that `auto` chooses on this
+machine. If TensorFlow is installed (`pip install tensorflow-cpu`), Keras `fit` on TensorFlow is included: with the
+prepared images, and with the former ImageDataGenerator as in the tutorial. Without CALTECH-101, the images are the
 built-in digits, enlarged.
 """
 
@@ -32,10 +32,11 @@ import torch.nn.functional as nn
 from stridednet.data.augment import Augmentation
 from stridednet.data.batches import Batch, BatchStream
 from stridednet.data.prepare import prepare
-from stridednet.executor.precision import concrete_precision
+from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
-from stridednet.executor.trainer import NativeExecutor
-from stridednet.machine import device, usable_cores
+from stridednet.executor.scores import RunningScores
+from stridednet.executor.trainer import Trainer
+from stridednet.machine import claim_process, device
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 
@@ -66,8 +67,15 @@ def batches_of(dataset: str | None) -> tuple[list[Batch], int]:
 def native(batches: list[Batch], classes: int, precision: str) -> Callable[[], object]:
     recipe = Recipe().replace({"precision": precision})
     schedule = Schedule(recipe.optimizer, 50, len(batches))
-    executor = NativeExecutor(build_model(recipe.model, 96, classes), schedule, recipe.precision)
-    return lambda: [executor.train_batch(batch) for batch in batches]
+    trainer = Trainer(build_model(recipe.model, 96, classes), schedule, Backend.choose(recipe.precision))
+
+    def epoch() -> None:
+        running = RunningScores()
+        for batch in batches:
+            running.add(trainer.train_batch(batch), len(batch.images))
+        running.mean()
+
+    return epoch
 
 
 def keras_fit(batches: list[Batch], classes: int) -> Callable[[], object]:
@@ -79,7 +87,7 @@ def keras_fit(batches: list[Batch], classes: int) -> Callable[[], object]:
 
 
 def tensorflow_fit(pictures: Path, how: str, stack: ExitStack) -> Callable[[], object]:
-    """Start the process that trains on TensorFlow; it waits until it is its turn."""
+    """Start the process that trains on TensorFlow; it waits for its turn."""
     command = [sys.executable, str(Path(__file__).with_name("tensorflow_fit.py")), str(pictures), how]
     process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
 
@@ -157,10 +165,10 @@ def main() -> None:
 
 
 def compare(dataset: str | None, rounds: int, stack: ExitStack) -> None:
-    torch.set_num_threads(usable_cores())
+    claim_process()
     batches, classes = batches_of(dataset)
     keras_name = "Keras fit on PyTorch"
-    fastest = concrete_precision("auto")
+    fastest = Backend.choose("auto").precision
     contestants = {
         keras_name: keras_fit(batches, classes),
         "plain PyTorch, float32, channels first": plain_pytorch(batches, classes),
@@ -175,7 +183,7 @@ def compare(dataset: str | None, rounds: int, stack: ExitStack) -> None:
         )
         contestants["Keras fit on TensorFlow"] = tensorflow_fit(pictures, "fit", stack)
         contestants["the same, with ImageDataGenerator"] = tensorflow_fit(pictures, "generator", stack)
-    if fastest == "bfloat16":  # elsewhere it is emulated, and ten times slower
+    if fastest == "bfloat16":  # otherwise it is emulated, and ten times slower
         contestants["stridednet, bfloat16"] = native(batches, classes, "bfloat16")
     contestants[f"limit: the convolutions alone, {fastest}"] = convolutions_alone(len(batches), getattr(torch, fastest))
     times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -183,7 +191,7 @@ def compare(dataset: str | None, rounds: int, stack: ExitStack) -> None:
         for name, epoch in contestants.items():
             started = time.perf_counter()
             epoch()
-            if turn:  # the first does not count
+            if turn:  # the first round is a warm-up
                 times[name].append(time.perf_counter() - started)
     speeds = {name: 32 * len(batches) / statistics.median(seconds) for name, seconds in times.items()}
     limit = list(speeds.values())[-1]

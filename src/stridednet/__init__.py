@@ -1,7 +1,7 @@
 """Train a small convolutional image classifier from a folder of pictures on an ordinary CPU.
 
-Importing this package is cheap: each public name is loaded when it is first used. It also chooses PyTorch as the Keras
-backend, on the CPU, unless ``KERAS_BACKEND`` is already set, so import it before ``keras``.
+Importing this package is fast: each public name is loaded when it is first used. The import also selects PyTorch on the
+CPU as the Keras backend, unless ``KERAS_BACKEND`` or ``KERAS_TORCH_DEVICE`` is set, so import it before ``keras``.
 """
 
 import os
@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
-os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")  # else Keras takes a GPU where there is one
+os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")  # otherwise Keras uses a GPU if there is one
 
 if TYPE_CHECKING:
     from stridednet.data.augment import Augmentation
