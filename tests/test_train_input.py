@@ -95,6 +95,18 @@ def test_channels_first_is_refused_in_one_line(few_digits: Path, tmp_path: Path)
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("floatx", ["float16", "float64", "bfloat16"])
+def test_another_type_of_variables_is_refused_in_one_line(few_digits: Path, tmp_path: Path, floatx: str) -> None:
+    import keras
+
+    keras.config.set_floatx(floatx)
+    try:
+        with pytest.raises(stridednet.StridedNetError, match=f"training needs float32 .* configured for {floatx}; set"):
+            stridednet.train(few_digits, "tutorial", settings=SMALL, out=tmp_path / "run")
+    finally:
+        keras.config.set_floatx("float32")
+
+
 def test_a_loss_that_is_no_number_ends_the_training(few_digits: Path, tmp_path: Path) -> None:
     wild = SMALL | {"optimizer.learning_rate": 1e30, "model.activation": "linear"}
     with pytest.raises(stridednet.StridedNetError, match=r"the loss became (nan|inf) in epoch \d: set a lower"):

@@ -184,7 +184,7 @@ def check_keras() -> None:
     """Make sure that Keras is configured as training needs it.
 
     Raises:
-        InputError: Keras uses another backend than PyTorch, or channels first.
+        InputError: Keras uses another backend than PyTorch, channels first, or another type than float32.
     """
     if keras.backend.backend() != "torch":
         raise InputError(
@@ -195,6 +195,11 @@ def check_keras() -> None:
         raise InputError(
             "training needs channels last, but Keras is configured for channels first; set "
             "image_data_format to channels_last in keras.json or with keras.config.set_image_data_format"
+        )
+    if keras.config.floatx() != "float32":
+        raise InputError(
+            f"training needs float32 variables, but Keras is configured for {keras.config.floatx()}; set floatx to "
+            "float32 in keras.json or with keras.config.set_floatx"
         )
 
 

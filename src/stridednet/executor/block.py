@@ -22,10 +22,16 @@ class Around:
     dropout: float = 0.0
 
 
+def has_float32_weights(layer: Any) -> bool:
+    """Return whether a layer's variables are float32, as everything here expects; other layers are left to Keras."""
+    return str(layer.variable_dtype) == "float32"
+
+
 def can_normalize(layer: Any) -> bool:
     """Return whether a layer is a batch normalization that is computed here."""
     return (
         type(layer) is layers.BatchNormalization
+        and has_float32_weights(layer)
         and layer.axis in (-1, layer.input_spec.ndim - 1)
         and not layer.renorm
         and not layer.synchronized

@@ -14,7 +14,7 @@ import torch.nn.functional as nn
 from keras import layers
 
 from stridednet.conv2d.windows import windows
-from stridednet.executor.block import Around, build_block, can_normalize, dropped
+from stridednet.executor.block import Around, build_block, can_normalize, dropped, has_float32_weights
 from stridednet.executor.chains import is_dropout, is_relu
 from stridednet.executor.context import ForwardPass, LayerContext, LayerFunction
 
@@ -26,7 +26,7 @@ Merge = Callable[[tuple[Tensor, ...]], Tensor]
 def build_function(context: LayerContext) -> LayerFunction | None:
     """Return the function that computes a layer, or None if there is none, so that Keras has to compute it."""
     layer = context.layer
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
+    if getattr(layer, "data_format", "channels_last") != "channels_last" or not has_float32_weights(layer):
         return None
     if type(layer) is layers.BatchNormalization:
         return build_block(context, Around()) if can_normalize(layer) else None

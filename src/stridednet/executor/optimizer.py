@@ -58,6 +58,7 @@ class Optimizer:
         rate = self.rate()
         self._number += 1
         penalty = self._adam.step(weights, self._number, rate, rate * self._weight_decay)
+        self._parameters.write()
         if self._parameters.constrained:
             self._parameters.apply_constraints()
             weights.refresh()

@@ -2,6 +2,7 @@
 
 The variables remain Keras' own: each becomes a view of the flat tensor, so that the model can be saved, used and
 inspected at any time. Kernels of 2D convolutions have the memory layout that PyTorch's channels-last convolutions read.
+Variables that are not float32 keep their own memory, and have a float32 copy in the flat tensor.
 """
 
 import itertools
@@ -27,12 +28,15 @@ class Parameters:
         self.starts = starts  # of each variable in the flat tensor, and the end of the last
         self._place = dict(zip(map(id, variables), starts[:-1], strict=True))
         self._variables = variables
+        # Variables of another type keep their own memory, and are copied to and from the flat tensor.
+        self._copied = [variable for variable in variables if variable.value.dtype != torch.float32]
         self.constrained = [variable for variable in variables if variable.constraint is not None]
         with torch.no_grad():
             for variable in variables:
                 view = self.view(self.flat, variable)
                 view.copy_(variable.value)
-                variable.value.data = view
+                if variable.value.dtype == torch.float32:
+                    variable.value.data = view
         self._grad_views = [self.view(self.grad, variable) for variable in variables]
         self._penalties = list(_penalty_ranges(variables, starts))
         self._other = [v for v in variables if v.regularizer is not None and _strengths(v.regularizer) is None]
@@ -69,6 +73,8 @@ class Parameters:
         if variable.value.grad is not None:
             gradient = variable.value.grad if gradient is None else variable.value.grad + gradient
             variable.value.grad = None
+        if gradient is not None and gradient.dtype not in (torch.float32, leaf.dtype):
+            gradient = gradient.to(torch.float32)
         if gradient is None or gradient.stride() == leaf.stride():
             return gradient
         return torch.empty_like(leaf, dtype=gradient.dtype).copy_(gradient)
@@ -109,6 +115,17 @@ class Parameters:
         """Project constrained variables onto the values that their constraints allow."""
         for variable in self.constrained:
             variable.assign(variable.constraint(variable.value))
+        self.read()
+
+    def read(self) -> None:
+        """Copy variables that are not float32 into the flat tensor."""
+        for variable in self._copied:
+            self.view(self.flat, variable).copy_(variable.value.detach())
+
+    def write(self) -> None:
+        """Copy the flat tensor into variables that are not float32."""
+        for variable in self._copied:
+            variable.value.detach().copy_(self.view(self.flat, variable))
 
     def leaves(self, flat: torch.Tensor) -> list[torch.Tensor]:
         """Return tensors to differentiate by, one for each variable, which share the memory of a flat tensor."""

@@ -56,6 +56,12 @@ class Trainer:
         """Seed dropout and the random numbers that layers draw themselves."""
         keras.utils.set_random_seed(seed)
         self._masks.seed(seed)
+        self._read_weights()
+
+    def _read_weights(self) -> None:
+        """Take over what may have been assigned to the model's variables."""
+        with torch.no_grad():
+            self._parameters.read()
         self._weights.refresh(frozen=True)
 
     def train_batch(self, batch: Batch) -> BatchScores:
@@ -104,7 +110,7 @@ class Trainer:
 
     def state(self) -> State:
         """Return copies of all variables of the model and of the optimizer's moments."""
-        model = {name: variable.value.detach().cpu().numpy().copy() for name, variable in self._variables().items()}
+        model = {name: _array(variable.value.detach()) for name, variable in self._variables().items()}
         return model | self._optimizer.state()
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -119,7 +125,7 @@ class Trainer:
         for name, variable in self._variables().items():
             variable.assign(state[name])
         self._optimizer.restore(state)
-        self._weights.refresh(frozen=True)
+        self._read_weights()
 
     def _tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the images and targets of a batch on the model's device."""
@@ -135,6 +141,13 @@ class Trainer:
     def _variables(self) -> dict[str, keras.Variable]:
         # By position: Keras counts names such as seed_generator_3 through the whole process.
         return {f"model/{index:03d}": variable for index, variable in enumerate(self.model.variables)}
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.generic]:
+    """Return a copy of a tensor; NumPy has no bfloat16, so that becomes float32."""
+    tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    array: NDArray[np.generic] = tensor.cpu().numpy().copy()
+    return array
 
 
 def _accuracy(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
