@@ -1,1 +1,1 @@
-"""A name and its settings become a Keras model."""
+"""Architectures, and the building blocks for models of your own."""

@@ -11,7 +11,7 @@ import keras
 
 from stridednet.errors import ModelError, RecipeError
 from stridednet.models.allconv import build_allconv
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 from stridednet.models.fire import build_fire
 from stridednet.models.inception import build_inception
 from stridednet.models.residual import build_residual
