@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,15 @@ def test_the_caption_explains_a_smaller_input() -> None:
     assert "A weight of 0 is white." in text
     assert "Hatched" not in text
     assert "Shown for" not in caption(_facts((3, 3), shape=(9, 9, 3)))
+
+
+def test_small_kernels_on_rgb_are_drawn_in_color_around_gray() -> None:
+    example = named_example(_facts((3, 3)), None, "edge")
+    many = replace(example, filters=example.filters * 4)
+    figure = layer_figure(many)
+    assert "A weight of 0 is gray." in "".join(part.get_supxlabel() for part in figure.subfigs)
+    kernel = np.asarray(_panels(many)["edge"][0].images[0].get_array())
+    np.testing.assert_allclose(kernel[:, 1], 0.5)  # the middle column of the edge kernel is 0
 
 
 def test_a_map_of_zeros_is_drawn(tmp_path: Path) -> None:
