@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from stridednet.models.fire import fire_module
+from stridednet.models import fire_module
 
 
 def build(width: int, height: int, depth: int, classes: int) -> keras.Model:

@@ -19,7 +19,7 @@ LAYER = ("28x28x3", "--filters", "4", "--kernel-size", "3")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `--run` reads of a run directory."""
+    """The file of a run directory that `--run` reads."""
     folder = tmp_path_factory.mktemp("run")
     layers = [keras.Input((28, 28, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 5, 2, name="stem")]
     keras.Sequential(layers).save(folder / "model.keras")
@@ -75,7 +75,7 @@ def test_one_kernel_makes_a_smaller_figure_than_three(monkeypatch: pytest.Monkey
     assert heights[1] < heights[0]
 
 
-def test_a_layer_may_be_written_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_layer_may_be_given_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert _main(monkeypatch, "28x28x3", "4,3,padding=same", "--show", tmp_path / "show.gif") == 0
     assert (tmp_path / "show.gif").is_file()
 
@@ -84,14 +84,14 @@ def test_a_layer_may_be_written_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatc
     ("arguments", "message"),
     [
         ((*LAYER, "--image", "a.png"), "--image, --kernel and --run say what --show draws: add --show FILE"),
-        ((*LAYER, "--show", "show.jpg"), "the name must end in .png or .gif"),
-        ((*LAYER, "--show", "none/show.png"), "there is no folder none; make it first"),
-        ((*LAYER, "--show", "show.png", "--image", "none.png"), "--image none.png: cannot be read: No such file"),
-        ((*LAYER, "--show", "show.png", "--image", "text.png"), "--image text.png: no image"),
-        ((*LAYER, "--show", "text.png", "--image", "text.png"), "would overwrite the picture that --image names"),
+        ((*LAYER, "--show", "show.jpg"), "output file show.jpg: the name must end in .png or .gif"),
+        ((*LAYER, "--show", "none/show.png"), "there is no folder none; create it first"),
+        ((*LAYER, "--show", "show.png", "--image", "none.png"), "image none.png: cannot be read: No such file"),
+        ((*LAYER, "--show", "show.png", "--image", "text.png"), "image text.png: no image"),
+        ((*LAYER, "--show", "text.png", "--image", "text.png"), "would overwrite the image; choose another name"),
         ((*LAYER, "--show", "show.png", "--kernel", "emboss"), "--kernel is edge, blur or sharpen. Received: 'emboss'"),
         (("28x28x3", "4,3", "4,3", "--show", "show.png"), "--show draws one layer. Received: a chain of 2"),
-        (("28x28x5", "4,3", "--show", "show.png"), "1 or 3 channels. Received: 5 channels"),
+        (("28x28x5", "4,3", "--show", "show.png"), "1 or 3 input channels can be drawn. Received: 5 channels"),
         (("--show", "show.png"), "the input is missing"),
         (("--run", "none", "--show", "show.png"), "no finished run in none: it has no model.keras"),
         (("28x28x3", "--run", "r", "--show", "show.png"), "leave SHAPE away"),
@@ -99,7 +99,7 @@ def test_a_layer_may_be_written_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatc
         (("--run", "r", "--kernel", "edge", "--show", "show.png"), "leave --kernel away"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
+def test_errors_are_one_line(
     arguments: tuple[str, ...],
     message: str,
     tmp_path: Path,
@@ -115,6 +115,17 @@ def test_what_is_wrong_is_said_in_a_line(
     assert message in output.err
     assert output.err.count("\n") == 1
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"text.png": "text"}
+
+
+def test_a_damaged_model_is_reported_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "model.keras").write_text("not a model")
+    assert _main(monkeypatch, "--run", tmp_path, "--show", tmp_path / "show.png") == 2
+    error = capsys.readouterr().err
+    assert "model.keras is not a model that Keras can load" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "show.png").exists()
 
 
 def test_without_show_nothing_heavy_is_imported() -> None:

@@ -14,7 +14,7 @@ from stridednet.models.strided import StridedNet
 
 
 class Done(NamedTuple):
-    """What a command left behind."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -26,7 +26,7 @@ Command = Callable[..., Done]
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command in this process, which has imported Keras already."""
+    """Run the command in this process, which has already imported Keras."""
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["stridednet", *arguments])
@@ -49,7 +49,7 @@ def test_summary_of_stridednet(command: Command) -> None:
     assert done.returncode == 0, done.stderr
     rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
     assert rows["stem"] == ["stem", "Conv2D", "16,7,strides=2", "45x45x16", "2,368", "4,762,800", "129.6", "kB", "7"]
-    assert rows["together"][4] == "2,658,820"
+    assert rows["total"][4] == "2,658,820"
     assert rows["stage1_dropout"][1:3] == ["Dropout", "0.25"]
     assert "advice  first kernel and image size: stem\n    kernel 7x7 on images of 96 pixels\n" in done.stdout
     assert not any(line != line.rstrip() for line in done.stdout.split("\n\n", 1)[1].splitlines())
@@ -85,15 +85,18 @@ def test_summary_draws_the_diagram(command: Command, saved_model: Path, tmp_path
     assert done.stdout.endswith(f"diagram: {file}\n")
 
 
-def test_what_is_no_model_is_told_in_one_line(command: Command, saved_model: Path, tmp_path: Path) -> None:
+def test_errors_are_one_line(command: Command, saved_model: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.keras"
-    broken.write_bytes(b"no zip")
+    broken.write_bytes(b"not a zip file")
     for arguments, message in (
         (["vggg"], "no model 'vggg'; choose vgg"),
-        ([str(tmp_path)], f"{tmp_path} is no run with a model: there is no model.keras in it"),
-        ([str(broken)], f"{broken} is no model that Keras can load"),
-        ([str(tmp_path / "gone.keras")], f"no model {tmp_path / 'gone.keras'}"),
-        ([str(saved_model), "--image-size", "32"], "is a model already"),
+        ([str(tmp_path)], f"{tmp_path} is not a run directory with a model: it has no model.keras"),
+        ([str(broken)], f"{broken} is not a model that Keras can load"),
+        ([str(tmp_path / "gone.keras")], f"no such model file: {tmp_path / 'gone.keras'}; give a run directory"),
+        (
+            [str(saved_model), "--image-size", "32"],
+            "is a saved model: --image-size and --set only apply to",
+        ),
         (
             ["stridednet", "--image-size", "8", "--set", "model.stem_kernel=9"],
             "StridedNet cannot be built for images of 8x8 pixels",

@@ -42,7 +42,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
             ["train", "--model", "vggg"],
             "setting 'model.name': no model 'vggg'; choose vgg, or give your own as FILE.py:function",
         ),
-        (["train", "-p", "plot.txt"], "--plot plot.txt: the name must end in one of"),
+        (["train", "-p", "plot.txt"], "plot: plot.txt: the file name must end in one of"),
         (["train", "--protocol", "30"], "--protocol wants N/M, such as 30/50. Received: '30'"),
         (["train", "--resume", "gone"], "no run in gone: it has no recipe.toml"),
         (["train", "--resume", "gone", "-e", "3"], "--resume goes on with the run's own recipe and data set"),

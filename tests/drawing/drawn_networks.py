@@ -1,4 +1,4 @@
-"""Networks to draw: all of the catalogue, and what users may come with."""
+"""Networks to draw: all built-in models, and others that users may have."""
 
 import keras
 from keras import layers
@@ -35,7 +35,7 @@ def unet() -> Network:
 
 
 def users() -> Network:
-    """A model inside a model, layers that the catalogue lacks, two outputs, and a name that looks like mathematics."""
+    """A nested model, layers that no built-in model has, two outputs, and a name that looks like mathematics."""
     inner = keras.Sequential([layers.Input((16, 16, 8)), layers.Conv2D(8, 3), layers.ReLU()], name="inner")
     image = layers.Input((32, 32, 3))
     x = layers.Conv2D(8, 5, strides=2, padding="same")(image)
@@ -56,7 +56,7 @@ def number_of(boxes: Boxes, layer: str) -> int:
 
 
 def chain(boxes: int) -> Network:
-    """The input and layers behind it, so many boxes in all."""
+    """Return a chain of layers with the given number of boxes, including the input."""
     names = [f"flatten{number}" for number in range(boxes - 1)]
     before: list[tuple[str, ...]] = [(), *((name,) for name in names)]
     records = [

@@ -28,7 +28,7 @@ def networks() -> dict[str, Network]:
 
 
 @pytest.mark.parametrize("name", [*NAMES, "chain"])
-def test_everything_can_be_read(networks: dict[str, Network], name: str) -> None:
+def test_all_texts_are_legible_and_do_not_overlap(networks: dict[str, Network], name: str) -> None:
     network = networks.get(name) or chain(40)
     figure = diagram(network)
     texts = _texts(figure)
@@ -49,7 +49,7 @@ def test_everything_can_be_read(networks: dict[str, Network], name: str) -> None
 
 
 @pytest.mark.parametrize("name", [*NAMES, "chain"])
-def test_boxes_and_arrows_leave_each_other_and_the_text_alone(networks: dict[str, Network], name: str) -> None:
+def test_boxes_arrows_and_texts_do_not_overlap(networks: dict[str, Network], name: str) -> None:
     network = networks.get(name) or chain(40)
     figure = diagram(network)
     extents = list(_texts(figure).values())
@@ -68,12 +68,12 @@ def test_boxes_and_arrows_leave_each_other_and_the_text_alone(networks: dict[str
     assert len(lines) == len(boxes.edges) + layout.columns - 1
     for start, end in itertools.chain.from_iterable(itertools.pairwise(points) for points in lines):
         stroke = _stroke(start, end, height)
-        assert not any(stroke.overlaps(outline.padded(-0.02)) for outline in outlines)  # it may end at its edge
+        assert not any(stroke.overlaps(outline.padded(-0.02)) for outline in outlines)  # it may touch the edge
         assert not any(stroke.overlaps(extent) for extent in extents)
 
 
-def test_arrows_that_part_and_arrows_that_meet_do_not_share_a_line() -> None:
-    # Below the convolution one arrow comes in from the left, and another leaves to the right.
+def test_splitting_and_merging_arrows_do_not_share_a_line() -> None:
+    # Below the convolution one arrow arrives from the left and another leaves to the right.
     image = layers.Input((8, 8, 3))
     x = layers.Conv2D(3, 1)(image)
     merged = layers.Concatenate()([layers.Add()([x, image]), layers.Conv2D(4, 1)(x)])
@@ -86,7 +86,7 @@ def test_arrows_that_part_and_arrows_that_meet_do_not_share_a_line() -> None:
 
 
 def _texts(figure: Figure) -> dict[Text, Bbox]:
-    """The texts and where they stand, in inches from the lower left corner."""
+    """Return the extents of all texts, in inches from the lower left corner."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     (axes,) = figure.axes
     return {text: Bbox(text.get_window_extent(renderer).get_points() / figure.dpi) for text in axes.texts}
@@ -97,41 +97,41 @@ def _holds(outer: Bbox, inner: Bbox) -> bool:
 
 
 def _stroke(start: Point, end: Point, height: float) -> Bbox:
-    """A straight piece of an arrow, as wide as a line is."""
+    """Return the extent of a straight segment of an arrow, including its line width."""
     (left, top), (right, bottom) = np.minimum(start, end), np.maximum(start, end)
     assert left == right or top == bottom
     return Bbox([[left, height - bottom], [right, height - top]]).padded(0.01)
 
 
-def test_it_writes_a_picture(networks: dict[str, Network], tmp_path: Path) -> None:
+def test_it_writes_a_png(networks: dict[str, Network], tmp_path: Path) -> None:
     draw_diagram(networks["fire"], tmp_path / "fire.PNG")
     with Image.open(tmp_path / "fire.PNG") as image:
         assert image.format == "PNG"
         pixels = np.asarray(image.convert("RGB"))
     width, height = diagram(networks["fire"]).get_size_inches()
     assert pixels.shape[:2] == (int(height * 150), int(width * 150))
-    # Convolutions with strides and without, pooling, dense and merge; each kind has a box and a spot in the legend.
-    colours = {colour: (pixels == colour).all(axis=2).sum() for colour in _colours("fire", networks)}
-    assert len(colours) == 6
-    assert min(colours.values()) > 10_000
+    # Input, convolution, strided convolution, pooling, dense and merge; each has boxes and a legend entry.
+    colors = {color: (pixels == color).all(axis=2).sum() for color in _colors("fire", networks)}
+    assert len(colors) == 6
+    assert min(colors.values()) > 10_000
     assert [path.name for path in tmp_path.iterdir()] == ["fire.PNG"]
 
 
-def _colours(name: str, networks: dict[str, Network]) -> set[tuple[int, ...]]:
+def _colors(name: str, networks: dict[str, Network]) -> set[tuple[int, ...]]:
     boxes = [patch for patch in diagram(networks[name]).axes[0].patches if isinstance(patch, FancyBboxPatch)]
     return {tuple(round(255 * part) for part in patch.get_facecolor()[:3]) for patch in boxes}
 
 
-def test_it_writes_a_drawing(networks: dict[str, Network], tmp_path: Path) -> None:
+def test_it_writes_an_svg(networks: dict[str, Network], tmp_path: Path) -> None:
     draw_diagram(networks["users"], tmp_path / "users.svg")
-    # Matplotlib writes the text of an SVG as comments beside its outlines.
+    # Matplotlib writes the texts of an SVG as comments next to their outlines.
     parser = ET.XMLParser(target=ET.TreeBuilder(insert_comments=True))  # noqa: S314  -- our own file
     root = ET.parse(tmp_path / "users.svg", parser).getroot()  # noqa: S314
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     said = [element.text.strip() for element in root.iter() if element.tag is ET.Comment and element.text]
     for text in (
         "my $_x$", "Conv2D 8, 5x5, strides 2, same", "LeakyReLU, spatial dropout 0.1", "16x16x8", "608 params",
-        "Sequential inner", "convolution with strides",
+        "Sequential inner", "strided convolution",
     ):  # fmt: skip
         assert text in said
 
@@ -143,17 +143,17 @@ def test_the_same_network_gives_the_same_file(networks: dict[str, Network], tmp_
     assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
-def test_other_files_are_refused(networks: dict[str, Network], tmp_path: Path) -> None:
+def test_other_formats_and_folders_are_rejected(networks: dict[str, Network], tmp_path: Path) -> None:
     for name in ("diagram.pdf", "diagram"):
-        with pytest.raises(InputError, match=r"diagram(\.pdf)?: the name must end in \.png or \.svg$"):
+        with pytest.raises(InputError, match=r"^output file .*diagram(\.pdf)?: the name must end in \.png or \.svg$"):
             draw_diagram(networks["vgg"], tmp_path / name)
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(InputError, match="is a folder; name a file"):
+    with pytest.raises(InputError, match="is a folder; choose another name"):
         draw_diagram(networks["vgg"], tmp_path / "folder.png")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
 
 
-def test_what_cannot_be_written_leaves_the_old_file(
+def test_a_failed_write_leaves_the_previous_file(
     networks: dict[str, Network], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "vgg.png"

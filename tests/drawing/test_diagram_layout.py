@@ -40,7 +40,7 @@ def test_the_boxes_of_stridednet() -> None:
         (Kind.DENSE, "Dense 4", "softmax"),
     ]
     assert [box.output_shape for box in boxes.boxes[:4]] == [(96, 96, 3), (45, 45, 16), (45, 45, 32), (23, 23, 32)]
-    assert boxes.boxes[3].parameters == 9248 + 4 * 32  # the convolution's and the batch normalisation's
+    assert boxes.boxes[3].parameters == 9248 + 4 * 32  # the convolution's and the batch normalization's
     assert boxes.edges == tuple((number, number + 1) for number in range(10))
     assert [(place.column, place.row, place.lane, place.lanes) for place in layout.places] == [
         (0, row, 0, 1) for row in range(11)
@@ -58,8 +58,8 @@ def test_the_boxes_of_a_users_model(networks: dict[str, Network]) -> None:
     ]
 
 
-def test_what_several_layers_read_ends_a_box() -> None:
-    # Normalisation in front of the convolutions, and the way past them begins before it.
+def test_an_output_with_several_readers_ends_a_box() -> None:
+    # Pre-activation: the shortcut starts before the normalization.
     image = layers.Input((8, 8, 3))
     x = layers.Conv2D(4, (1, 3), strides=(1, 2), activation="gelu")(image)
     y = layers.ReLU()(layers.BatchNormalization()(x))
@@ -83,7 +83,7 @@ def test_a_merge_with_the_image_itself() -> None:
     assert [place.lane for place in layout.ways[0, 2]] == [-1]
 
 
-def test_what_others_read_besides_the_image_is_no_part_of_the_input() -> None:
+def test_rescaling_joins_the_input_box_only_as_its_single_reader() -> None:
     image = layers.Input((8, 8, 3))
     boxes = boxes_of(describe(keras.Model(image, layers.Concatenate()([image, layers.Rescaling(0.1)(image)]))))
     assert [box.headline for box in boxes.boxes] == ["Input", "Rescaling", "Concatenate"]
@@ -92,7 +92,7 @@ def test_what_others_read_besides_the_image_is_no_part_of_the_input() -> None:
     assert [_summary(box)[1:] for box in boxes.boxes] == [("Input", "rescaling"), ("Conv2D 4, 3x3, valid", "")]
 
 
-def test_branches_of_a_branch_stand_beside_each_other() -> None:
+def test_nested_branches_have_lanes_of_their_own() -> None:
     image = layers.Input((8, 8, 3))
     x = layers.Conv2D(9, 1)(image)
     inner = layers.Concatenate()([layers.Conv2D(filters, 1)(x) for filters in (2, 3)])
@@ -106,18 +106,18 @@ def test_branches_of_a_branch_stand_beside_each_other() -> None:
     }  # fmt: skip
 
 
-def test_the_ways_past_a_residual_block() -> None:
+def test_the_shortcuts_of_residual_blocks() -> None:
     image = layers.Input((8, 8, 3))
     x = bottleneck(image, 4, strides=2, name="changed")
     boxes, layout = laid_out(describe(keras.Model(image, bottleneck(x, 4, name="kept"))))
-    # The first block's shortcut is a convolution: a lane of its own, and an arrow from there past two rows.
+    # The first block's shortcut is a convolution in a lane of its own, with an arrow that passes two rows.
     shortcut, add = number_of(boxes, "changed_shortcut"), number_of(boxes, "changed_add")
     main = [layout.places[number_of(boxes, f"changed_{part}")] for part in ("reduce", "conv", "expand")]
     assert [(place.row, place.lane, place.lanes) for place in main] == [(1, 0, 2), (2, 0, 2), (3, 0, 2)]
     assert (layout.places[shortcut].row, layout.places[shortcut].lane) == (1, 1)
     assert [(place.row, place.lane) for place in layout.ways[shortcut, add]] == [(2, 1), (3, 1)]
     assert boxes.boxes[shortcut].kind is Kind.STRIDED
-    # The second block's is an arrow past three boxes that stand alone.
+    # The second block's shortcut is an arrow that passes three boxes.
     end = number_of(boxes, "kept_add")
     assert (layout.places[add].row, layout.places[end].row) == (4, 8)
     assert [(place.row, place.lane, place.lanes) for place in layout.ways[add, end]] == [
@@ -158,7 +158,7 @@ def test_each_layer_is_in_one_box_and_each_edge_is_drawn(networks: dict[str, Net
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_arrows_lead_down_and_nothing_stands_on_anything_else(networks: dict[str, Network], name: str) -> None:
+def test_arrows_lead_down_and_places_are_unique(networks: dict[str, Network], name: str) -> None:
     boxes, layout = laid_out(networks[name])
     cells = [*layout.places, *itertools.chain.from_iterable(layout.ways.values())]
     assert len({(cell.column, cell.row, cell.lane) for cell in cells}) == len(cells)
@@ -166,18 +166,18 @@ def test_arrows_lead_down_and_nothing_stands_on_anything_else(networks: dict[str
     for source, target in boxes.edges:
         start, end = layout.places[source], layout.places[target]
         first_row = start.row + 1
-        if end.column != start.column:  # out at the foot, in at the head
+        if end.column != start.column:  # from the bottom of one column to the top of the next
             assert (end.column, start.row) == (start.column + 1, feet[start.column])
             first_row = 0
         assert [place.row for place in layout.ways[source, target]] == list(range(first_row, end.row))
         assert {place.column for place in layout.ways[source, target]} <= {end.column}
 
 
-def test_long_networks_stand_in_columns(networks: dict[str, Network]) -> None:
+def test_long_networks_are_in_columns(networks: dict[str, Network]) -> None:
     columns = {name: lay_out(boxes_of(network)).columns for name, network in networks.items()}
     assert columns == {
         "stridednet": 1, "stridednet_pooled": 1, "vgg": 1, "allconv": 1, "residual": 2, "inception": 2, "fire": 2,
-        "unet": 1,  # its arrows past everything leave no place to cut
+        "unet": 1,  # its skip connections leave no place to cut
         "users": 1,
     }  # fmt: skip
     straight = lay_out(boxes_of(chain(16)))

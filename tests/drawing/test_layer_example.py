@@ -42,7 +42,7 @@ def test_edge_finds_the_edge(halves: Path) -> None:
     example = named_example(_facts((20, 12, 3), (3, 3)), halves, "edge")
     assert [one.name for one in example.filters] == ["edge"]
     row = example.maps[5, :, 0]
-    assert row.nonzero()[0].tolist() == [4, 5]  # the windows that reach over columns 5 and 6
+    assert row.nonzero()[0].tolist() == [4, 5]  # the windows that contain columns 5 and 6
     assert row[4] == pytest.approx(1 - 0.299)
 
 
@@ -75,18 +75,18 @@ def test_the_built_in_digit_is_bright_on_black() -> None:
     assert picture.max() > 200
 
 
-def test_what_cannot_be_drawn_is_refused(halves: Path) -> None:
-    with pytest.raises(InputError, match=r"1 or 3 channels. Received: 8 channels"):
+def test_what_cannot_be_drawn_is_rejected(halves: Path) -> None:
+    with pytest.raises(InputError, match=r"1 or 3 input channels can be drawn. Received: 8 channels"):
         named_example(_facts((9, 9, 8), (3, 3)), halves, None)
-    with pytest.raises(InputError, match="leave --groups away"):
+    with pytest.raises(InputError, match=r"groups=1 can be drawn\. Received: groups=3"):
         named_example(chain((9, 9, 3), [Conv2DLayer(3, (3, 3), groups=3)])[0], halves, None)
-    with pytest.raises(InputError, match=r"up to 1024x1024 pixels. Received: 2000x9"):
+    with pytest.raises(InputError, match=r"up to 1024x1024 pixels can be drawn\. Received: 2000x9"):
         named_example(_facts((2000, 9, 3), (3, 3)), halves, None)
-    with pytest.raises(DataError, match=r"none.png: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"^image .*none.png: cannot be read: No such file"):
         named_example(_facts((9, 9, 3), (3, 3)), halves.with_name("none.png"), None)
 
 
-def test_a_name_is_written_with_characters_that_fonts_have() -> None:
+def test_names_are_shortened_and_printable() -> None:
     assert drawable("Käse $1$.png") == "Käse $1$.png"
     assert drawable("图\n.png") == "??.png"
     assert drawable("a" * 41) == "a" * 37 + "..."

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +49,14 @@ def test_the_maps_that_are_drawn_are_keras_outputs(facts: Conv2DFacts) -> None:
         np.testing.assert_allclose(before.get_array(), output, atol=1e-5)
         np.testing.assert_allclose(after.get_array(), keras.ops.convert_to_numpy(keras.ops.relu(output)), atol=1e-5)
         lowest, highest = before.get_clim()
-        assert lowest == -highest < 0  # 0 is the colour in the middle
+        assert lowest == -highest < 0  # 0 is the color in the middle
         assert after.get_clim()[0] == 0
         assert f"{output.shape[0]}x{output.shape[1]}" in panels["before ReLU"][number].get_title()
 
 
 def test_the_input_has_its_padding_around_it() -> None:
-    example = named_example(_facts((3, 3), (2, 2), "same"), None, None)  # nothing above, one row below
-    drawn = np.asarray(_panels(example)["its input"][0].images[0].get_array())
+    example = named_example(_facts((3, 3), (2, 2), "same"), None, None)  # no padding above, one row below
+    drawn = np.asarray(_panels(example)["input"][0].images[0].get_array())
     assert drawn.shape == (29, 29, 3)
     np.testing.assert_allclose(drawn[:28, :28], example.picture / 255)
     np.testing.assert_allclose(drawn[28], np.tile(to_rgb("#56B4E9"), (29, 1)))
@@ -66,17 +67,27 @@ def test_the_weights_of_a_kernel_are_written_into_it() -> None:
     assert [text.get_text() for text in panel.texts] == ["1.75", "-0.25", "-0.25", "-0.25"]
 
 
-def test_the_caption_says_what_is_drawn_smaller() -> None:
+def test_the_caption_explains_a_smaller_input() -> None:
     def caption(facts: Conv2DFacts) -> str:
         figure = layer_figure(named_example(facts, None, "blur"))
         return "".join(part.get_supxlabel() for part in figure.subfigs)
 
     text = caption(_facts((3, 3), (4, 4), shape=(99, 99, 3)))
-    assert "Drawn on 15x15 pixels" in text
-    assert "On 99x99 the kernel goes on in the same way, to 25x25 outputs." in text
-    assert "Crossed: pixels that no window reads." in text
+    assert "Shown for 15x15 pixels" in text
+    assert "for 99x99 pixels, the kernel continues in the same way, with 25x25 outputs." in text
+    assert "Crossed out: pixels that no window reads." in text
+    assert "A weight of 0 is white." in text
     assert "Hatched" not in text
-    assert "Drawn on" not in caption(_facts((3, 3), shape=(9, 9, 3)))
+    assert "Shown for" not in caption(_facts((3, 3), shape=(9, 9, 3)))
+
+
+def test_small_kernels_on_rgb_are_drawn_in_color_around_gray() -> None:
+    example = named_example(_facts((3, 3)), None, "edge")
+    many = replace(example, filters=example.filters * 4)
+    figure = layer_figure(many)
+    assert "A weight of 0 is gray." in "".join(part.get_supxlabel() for part in figure.subfigs)
+    kernel = np.asarray(_panels(many)["edge"][0].images[0].get_array())
+    np.testing.assert_allclose(kernel[:, 1], 0.5)  # the middle column of the edge kernel is 0
 
 
 def test_a_map_of_zeros_is_drawn(tmp_path: Path) -> None:
@@ -89,7 +100,7 @@ def test_a_map_of_zeros_is_drawn(tmp_path: Path) -> None:
         assert animation.n_frames == 49
 
 
-def test_names_with_dollars_and_strange_characters_are_drawn(tmp_path: Path) -> None:
+def test_file_names_with_special_characters_are_drawn(tmp_path: Path) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "$a^$图.png")
     for name in ("show.png", "show.gif"):
         draw_layer(named_example(_facts((3, 3)), tmp_path / "$a^$图.png", None), tmp_path / name)
@@ -109,22 +120,22 @@ def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"show.gif": "before"}
 
 
-def test_a_path_of_too_many_cells_is_refused(tmp_path: Path) -> None:
+def test_a_kernel_that_needs_too_many_cells_is_rejected(tmp_path: Path) -> None:
     example = named_example(_facts((3, 3), (70, 70), shape=(200, 200, 3)), None, None)
-    with pytest.raises(InputError, match="takes 130x130 cells, and --show draws up to 48x48"):
+    with pytest.raises(InputError, match="need 130x130 cells, but at most 48x48 can be drawn"):
         draw_layer(example, tmp_path / "show.png")
 
 
-def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"show.jpg: the name must end in .png or .gif"):
+def test_an_output_file_that_cannot_be_written_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^output file .*show.jpg: the name must end in .png or .gif"):
         check_target(tmp_path / "show.jpg", None)
-    with pytest.raises(InputError, match=r"there is no folder .*none; make it first"):
+    with pytest.raises(InputError, match=r"there is no folder .*none; create it first"):
         check_target(tmp_path / "none" / "show.png", None)
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(InputError, match="is a folder; name a file"):
+    with pytest.raises(InputError, match="is a folder; choose another name"):
         check_target(tmp_path / "folder.png", None)
     (tmp_path / "photo.png").touch()
     (tmp_path / "link.png").symlink_to("photo.png")
-    with pytest.raises(InputError, match="would overwrite the picture"):
+    with pytest.raises(InputError, match="would overwrite the image; choose another name"):
         check_target(tmp_path / "link.png", tmp_path / "photo.png")
     check_target(tmp_path / "show.PNG", tmp_path / "photo.png")

@@ -69,7 +69,7 @@ def test_the_input_is_the_picture() -> None:
     assert example.picture.max() > 100
 
 
-def test_an_outputs_colour_has_its_values_sign() -> None:
+def test_an_outputs_color_has_its_values_sign() -> None:
     facts = _facts((3, 3), size=9)
     example = named_example(facts, None, "edge")
     values = example.maps[:, :, 0]
@@ -85,10 +85,10 @@ def test_an_outputs_colour_has_its_values_sign() -> None:
 
 
 def _corner_of(frame: np.ndarray, grid: _Grid, cell: tuple[int, ...]) -> np.ndarray:
-    """Pixels of a cell beside its number."""
+    """Return pixels of a cell next to its number."""
     left, top, *_ = grid.box((cell[0], cell[1]))
     return frame[top + 6, left + 6 : left + 12]
 
 
-def _near(pixels: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    return bool((np.abs(pixels.astype(int) - colour) <= 12).all())  # one palette serves all frames
+def _near(pixels: np.ndarray, color: tuple[int, int, int]) -> bool:
+    return bool((np.abs(pixels.astype(int) - color) <= 12).all())  # one palette serves all frames

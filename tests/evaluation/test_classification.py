@@ -19,7 +19,7 @@ def test_numbers_computed_by_hand() -> None:
     assert "accuracy                           0.67         6" in result.text
 
 
-def test_classes_may_have_the_names_of_averages() -> None:
+def test_classes_may_be_named_like_averages() -> None:
     truth = np.eye(3, dtype=np.float32)[[0, 0, 1, 2]]
     guess = np.eye(3, dtype=np.float32)[[0, 1, 1, 2]]
     classes = classify(guess, truth, ["accuracy", "macro avg", "0"]).numbers["classes"]

@@ -20,11 +20,12 @@ def _history(epochs: int) -> list[EpochRow]:
 
 def test_it_shows_the_tutorials_texts(tmp_path: Path) -> None:
     plot_history(_history(5), "test", tmp_path / "plot.svg")
-    # Matplotlib writes the text of an SVG as comments beside its outlines.
+    # Matplotlib writes the texts of an SVG as comments next to their outlines.
     svg = (tmp_path / "plot.svg").read_text()
     for text in (
         "Training Loss and Accuracy on Dataset", "Epoch #", "Loss/Accuracy",
-        "train_loss", "val_loss", "train_acc", "val_acc", "val = test subset",
+        "train_loss", "val_loss", "train_acc", "val_acc",
+        "val = test subset, evaluated after each epoch; not used for model selection",
     ):  # fmt: skip
         assert f"<!-- {text}" in svg, text
 
@@ -33,33 +34,33 @@ def test_it_shows_the_tutorials_texts(tmp_path: Path) -> None:
 def test_it_draws_four_curves(tmp_path: Path, epochs: int) -> None:
     plot_history(_history(epochs), "val", tmp_path / "plot.png")
     image = matplotlib.image.imread(tmp_path / "plot.png")[:, :, :3]
-    # The first four colours of the ggplot style.
-    for colour in ("#E24A33", "#348ABD", "#988ED5", "#777777"):
-        rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-        assert (np.abs(image - rgb).max(axis=2) < 0.02).sum() > 50, colour
+    # The first four colors of the ggplot style.
+    for color in ("#E24A33", "#348ABD", "#988ED5", "#777777"):
+        rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        assert (np.abs(image - rgb).max(axis=2) < 0.02).sum() > 50, color
 
 
-def test_an_epoch_that_was_not_validated_is_no_point_of_the_curve(tmp_path: Path) -> None:
+def test_epochs_without_validation_are_not_points_of_the_curve(tmp_path: Path) -> None:
     rows = _history(4)
     rows[0] = dataclasses.replace(rows[0], val_loss=None, val_accuracy=None)
     rows[2] = dataclasses.replace(rows[2], val_loss=None, val_accuracy=None)
     plot_history(rows, "test", tmp_path / "plot.svg")
     svg = (tmp_path / "plot.svg").read_text()
-    assert "measured after some epochs" in svg
-    for colour in ("#348abd", "#777777"):  # of val_loss and val_acc: a mark at each of two epochs, one in the legend
-        assert len(re.findall(f"<use [^>]*{colour}", svg)) == 2 + 1
+    assert "evaluated after some epochs" in svg
+    for color in ("#348abd", "#777777"):  # val_loss and val_acc: a marker at each of two epochs and one in the legend
+        assert len(re.findall(f"<use [^>]*{color}", svg)) == 2 + 1
 
 
-def test_it_depends_on_the_scores_alone(tmp_path: Path) -> None:
+def test_it_depends_on_the_scores_only(tmp_path: Path) -> None:
     plot_history(_history(3), "test", tmp_path / "a.png")
     plot_history(_history(3), "test", tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_a_file_that_is_no_figure_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"plot.txt: the name must end in one of .*\.png"):
+def test_unsupported_formats_and_folders_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^plot: .*plot.txt: the file name must end in one of .*\.png"):
         check_figure(tmp_path / "plot.txt")
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(InputError, match="is a folder; name a file"):
+    with pytest.raises(InputError, match=r"^plot: .* is a folder; choose another file name"):
         check_figure(tmp_path / "folder.png")
     check_figure(tmp_path / "plot.PNG")

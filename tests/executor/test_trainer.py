@@ -384,7 +384,7 @@ def test_layers_of_another_type_train_as_keras_trains_them(make: Callable[[str],
     theirs = _sequential(*make(dtype))
     theirs.compile(keras.optimizers.SGD(0.0), loss="categorical_crossentropy", metrics=["accuracy"])
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    settings = OptimizerSettings(learning_rate=1e-3, decay=0.0)
+    settings = OptimizerSettings(learning_rate=1e-4, decay=0.0)
     trainer = Trainer(_sequential(*make(dtype)), Schedule(settings, 1, 4), Backend.choose("float32"))
     types = [variable.value.dtype for variable in trainer.model.variables]
     before = trainer.model.get_weights()

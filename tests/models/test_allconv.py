@@ -2,7 +2,7 @@ import keras
 from keras import layers
 
 from stridednet.models.allconv import allconv_block, allconv_head, build_allconv
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 
 AS_PUBLISHED = Style(batch_norm=False)
 
@@ -20,7 +20,7 @@ def test_two_blocks_and_the_head_are_all_cnn_c() -> None:
     assert model.count_params() == by_hand
 
 
-def test_it_shrinks_by_strides_alone() -> None:
+def test_downsampling_is_by_strides_only() -> None:
     model = build_allconv(96, 96, 3, 4)
     kinds = {type(layer) for layer in model.layers}
     assert not kinds & {layers.MaxPooling2D, layers.AveragePooling2D, layers.Flatten}

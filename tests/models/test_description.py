@@ -12,7 +12,7 @@ from stridednet.recipe import Recipe
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_every_model_has_its_layers_shapes_and_parameters(name: str) -> None:
+def test_layers_shapes_and_parameters_match_the_model(name: str) -> None:
     model = build_model(Recipe().replace({"model.name": name}).model, 64, 4)
     network = describe(model)
     inner = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
@@ -24,11 +24,11 @@ def test_every_model_has_its_layers_shapes_and_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_the_receptive_field_is_what_a_gradient_reaches(name: str) -> None:
+def test_the_receptive_field_matches_the_extent_of_the_gradient(name: str) -> None:
     model = build_model(Recipe().replace({"model.name": name}).model, 96, 4)
     network = describe(model)
     last, conv = network.convolutions[-1]
-    for layer in model.layers:  # weights of 1, so that nothing cancels; what is left out, is left out by the geometry
+    for layer in model.layers:  # equal weights, so that gradients cannot cancel: a zero is due to geometry
         for variable in layer.weights:
             if len(variable.shape) == 4:
                 variable.assign(np.ones(variable.shape) / np.prod(variable.shape[:3]))
@@ -44,7 +44,7 @@ def test_the_receptive_field_is_what_a_gradient_reaches(name: str) -> None:
         assert span > 0.75 * min(field, 96)  # a maximum passes its gradient to one pixel of each window
     elif reached[0] > 0 and reached[-1] < 95:
         assert span == field
-    else:  # the border cuts off what lies on one side
+    else:  # the border of the image cuts the field off on one side
         assert span > min(field, 96) / 2
 
 
@@ -67,7 +67,7 @@ def test_multiply_adds_by_hand() -> None:
     assert network.by_name["conv"].activation_bytes == 7 * 7 * 6 * 4
 
 
-def test_a_layer_called_twice_counts_once() -> None:
+def test_a_layer_called_twice_is_counted_once() -> None:
     image = layers.Input((8, 8, 4))
     shared = layers.Conv2D(4, 3, padding="same", name="shared")
     model = keras.Model(image, shared(shared(image)))
@@ -84,22 +84,22 @@ def test_channels_first_is_described_as_channels_last() -> None:
     assert (conv.input_shape, conv.output_shape) == ((8, 10, 3), (6, 8, 4))
 
 
-def test_models_without_sizes_or_shapes_are_refused() -> None:
+def test_models_without_a_fixed_shape_are_rejected() -> None:
     image = layers.Input((None, None, 3))
-    with pytest.raises(ModelError, match="any size"):
+    with pytest.raises(ModelError, match=r"accepts images of any size.*Received: input shape \(None, None, None, 3\)"):
         describe(keras.Model(image, layers.Conv2D(4, 3)(image)))
     with pytest.raises(ModelError, match=r"keras\.Input"):
         describe(keras.Sequential([layers.Conv2D(4, 3)]))
 
 
-def test_an_initializer_with_settings_of_its_own_has_no_name() -> None:
+def test_an_initializer_with_custom_arguments_has_no_name() -> None:
     assert initializer_name(keras.initializers.HeNormal(seed=3)) == "he_normal"
     assert initializer_name(keras.initializers.GlorotUniform()) == "glorot_uniform"
     assert initializer_name(keras.initializers.RandomNormal(stddev=0.2)) is None
     assert initializer_name(keras.initializers.Constant(1.0)) is None
 
 
-def test_nothing_is_said_of_first_weights_that_nothing_is_known_of() -> None:
+def test_unknown_initializers_have_no_standard_deviation_or_gain() -> None:
     image = layers.Input((8, 8, 3))
     convolution = layers.Conv2D(4, 3, kernel_initializer=keras.initializers.RandomNormal(stddev=0.2))
     conv = describe(keras.Model(image, convolution(image))).layers[-1].conv

@@ -2,7 +2,7 @@ import keras
 import pytest
 from keras import layers
 
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 from stridednet.models.fire import build_fire, fire_module
 
 AS_PUBLISHED = Style(batch_norm=False)
@@ -22,7 +22,7 @@ AS_PUBLISHED = Style(batch_norm=False)
         (512, 64, 256, 197_184),  # fire9
     ],
 )
-def test_modules_have_the_papers_parameters(channels: int, squeeze: int, expand: int, published: int) -> None:
+def test_modules_have_the_published_parameters(channels: int, squeeze: int, expand: int, published: int) -> None:
     by_hand = channels * squeeze + squeeze + squeeze * expand + expand + 9 * squeeze * expand + expand
     assert by_hand == published
     inputs = keras.Input((13, 13, channels))
@@ -36,7 +36,7 @@ def test_the_default_module_is_fire2() -> None:
     assert keras.Model(inputs, fire_module(inputs, style=AS_PUBLISHED)).count_params() == 11_920
 
 
-def test_stages_shrink_late_and_by_pooling() -> None:
+def test_downsampling_is_late_and_by_pooling() -> None:
     model = build_fire(96, 96, 3, 4)
     ends = [model.get_layer(f"stage{stage}_module2_concat").output.shape[1:] for stage in (1, 2, 3)]
     assert ends == [(48, 48, 64), (24, 24, 128), (12, 12, 256)]

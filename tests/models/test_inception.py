@@ -2,7 +2,7 @@ import keras
 import pytest
 from keras import layers
 
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 from stridednet.models.inception import build_inception, inception_module
 
 AS_PUBLISHED = Style(batch_norm=False)
@@ -38,7 +38,7 @@ def test_modules_3b_and_4a(channels: int, widths: tuple[int, ...], published: in
     assert weights / 1024 == pytest.approx(published, rel=0.01)
 
 
-def test_four_branches_see_the_same_input() -> None:
+def test_four_branches_are_concatenated() -> None:
     inputs = keras.Input((8, 8, 6))
     model = keras.Model(inputs, inception_module(inputs, name="m"))
     joined = model.get_layer("m_concat")
@@ -54,5 +54,5 @@ def test_a_stage_of_128_has_the_modules_of_the_paper() -> None:
     joined = model.get_layer("stage3_module2_concat")
     assert [tensor.shape[1:] for tensor in joined.input] == [(6, 6, 64), (6, 6, 128), (6, 6, 32), (6, 6, 32)]
     assert sum(isinstance(layer, layers.Concatenate) for layer in model.layers) == 6
-    fewer = build_inception(32, 32, 3, 4, filters=(1,), modules=1)  # no branch is ever empty
+    fewer = build_inception(32, 32, 3, 4, filters=(1,), modules=1)  # every branch has at least one filter
     assert fewer.get_layer("stage1_module1_concat").output.shape[-1] == 4

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 from stridednet.models.residual import bottleneck, build_residual
 
 AS_PUBLISHED = Style(batch_norm=False)
 
 
-def test_a_bottleneck_has_the_weights_of_resnet_50s() -> None:
+def test_a_bottleneck_has_the_parameters_of_resnet_50() -> None:
     # Figure 5 of arXiv:1512.03385: 256 channels -> 1x1, 64 -> 3x3, 64 -> 1x1, 256, without biases.
     by_hand = 256 * 64 + 9 * 64 * 64 + 64 * 256
     assert by_hand == 69_632
@@ -17,12 +17,12 @@ def test_a_bottleneck_has_the_weights_of_resnet_50s() -> None:
     plain = keras.Model(inputs, bottleneck(inputs, 64, style=AS_PUBLISHED))
     assert plain.output_shape == (None, 56, 56, 256)
     assert plain.count_params() == by_hand
-    # With batch normalisation four numbers for each channel: scale, offset, mean, variance.
+    # Batch normalization adds four numbers per channel: scale, offset, mean and variance.
     assert keras.Model(inputs, bottleneck(inputs, 64)).count_params() == by_hand + 4 * (64 + 64 + 256)
 
 
 @pytest.mark.parametrize(("channels", "strides", "projected"), [(32, 1, False), (32, 2, True), (16, 1, True)])
-def test_the_shortcut_is_the_input_where_the_shape_stays(channels: int, strides: int, projected: bool) -> None:
+def test_the_shortcut_is_the_identity_where_possible(channels: int, strides: int, projected: bool) -> None:
     inputs = keras.Input((9, 9, channels))
     model = keras.Model(inputs, bottleneck(inputs, 8, strides, name="block"))
     side = 9 if strides == 1 else 5
@@ -34,7 +34,7 @@ def test_the_shortcut_is_the_input_where_the_shape_stays(channels: int, strides:
     assert convolutions["block_conv"].strides == (strides, strides)
 
 
-def test_with_a_silent_branch_the_input_goes_through() -> None:
+def test_with_zero_weights_a_bottleneck_is_the_identity_and_a_relu() -> None:
     inputs = keras.Input((4, 4, 8))
     model = keras.Model(inputs, bottleneck(inputs, 2, style=AS_PUBLISHED, name="block"))
     model.get_layer("block_expand").set_weights([np.zeros((1, 1, 2, 8))])

@@ -13,7 +13,7 @@ from stridednet.errors import ModelError, RecipeError
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
 
-# The table in the tutorial: what each convolution gives at 96x96x3.
+# The table in the tutorial: output shape of each convolution for a 96x96x3 input.
 CONVOLUTIONS = [
     ("stem", 7, 2, "valid", (45, 45, 16)),
     ("stage1_conv1", 3, 1, "same", (45, 45, 32)),
@@ -30,7 +30,7 @@ def _build(**arguments: Any) -> keras.Model:
     return StridedNet.build(size, size, 3, 4, keras.regularizers.L2(0.0005), **arguments)
 
 
-def test_layers_shapes_and_parameters_are_the_tutorials() -> None:
+def test_layers_shapes_and_parameters_match_the_tutorial() -> None:
     model = _build()
     assert model.count_params() == 2_658_820
     assert model.output_shape == (None, 4)
@@ -59,10 +59,10 @@ def test_layers_shapes_and_parameters_are_the_tutorials() -> None:
 
 @pytest.mark.parametrize("size", [28, 33, 64, 96, 97])
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_the_pooled_twin_has_the_same_sizes_and_parameters(size: int, padding: str) -> None:
+def test_max_pooling_instead_of_strides_keeps_sizes_and_parameters(size: int, padding: str) -> None:
     if size < 64 and padding == "valid":
         with pytest.raises(
-            ModelError, match=rf"cannot be built for images of {size}x{size} pixels: .*; take larger images"
+            ModelError, match=rf"cannot be built for images of {size}x{size} pixels: .*; use larger images"
         ):
             _build(size=size, padding=padding)
         return
@@ -75,7 +75,7 @@ def test_the_pooled_twin_has_the_same_sizes_and_parameters(size: int, padding: s
     assert sum(isinstance(layer, keras.layers.MaxPooling2D) for layer in pooled.layers) == 4
 
 
-def test_channels_first_computes_the_same() -> None:
+def test_channels_first_gives_the_same_outputs() -> None:
     last = _build(size=32)
     try:
         keras.config.set_image_data_format("channels_first")
@@ -143,31 +143,31 @@ def test_initializers_regularizers_and_constraints_reach_every_convolution() -> 
         assert isinstance(layer.bias_constraint, keras.constraints.NonNeg)
 
 
-def test_he_normal_weights_have_the_papers_spread() -> None:
+def test_he_normal_weights_have_the_papers_standard_deviation() -> None:
     keras.utils.set_random_seed(0)
     kernel = _build().get_layer("stage3_conv2").get_weights()[0]
     fan_in = 3 * 3 * 128
     assert kernel.std() == pytest.approx((2 / fan_in) ** 0.5, rel=0.02)  # He et al. 2015, arXiv:1502.01852
 
 
-def test_one_initializer_object_draws_for_each_layer_anew() -> None:
+def test_one_initializer_object_draws_different_weights_for_each_layer() -> None:
     model = StridedNet.build(64, 64, 3, 4, None, keras.initializers.HeNormal())
     first, second = (model.get_layer(name).get_weights()[0] for name in ("stage1_conv2", "stage2_conv2"))
     numbers = first.ravel()[:9000], second.ravel()[:9000]
     assert abs(np.corrcoef(*numbers)[0, 1]) < 0.05
 
 
-def test_a_way_of_downsampling_that_is_none_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"downsample is 'strides' or 'max_pool'\. Received: 'stride'"):
+def test_an_unknown_way_of_downsampling_is_rejected() -> None:
+    with pytest.raises(ModelError, match=r"downsample must be 'strides' or 'max_pool'\. Received: 'stride'"):
         _build(downsample="stride")
 
 
-def test_groups_that_do_not_divide_are_refused() -> None:
+def test_groups_that_do_not_divide_the_filters_are_rejected() -> None:
     with pytest.raises(ModelError, match=r"groups must divide .*: 3 does not divide 16\. Received: groups=3"):
         _build(groups=3)
 
 
-def test_an_unknown_model_names_the_nearest() -> None:
+def test_an_unknown_model_name_suggests_the_nearest() -> None:
     with pytest.raises(RecipeError, match="no model 'stridenet'; choose stridednet"):
         build_model(Recipe().replace({"model.name": "stridenet"}).model, 96, 4)
 
@@ -195,7 +195,7 @@ print(json.dumps(np.asarray(model.predict_on_batch(images)).tolist()))
 """
 
 
-def test_it_computes_the_same_on_another_backend(tmp_path: Path) -> None:
+def test_another_backend_gives_the_same_outputs(tmp_path: Path) -> None:
     keras.utils.set_random_seed(3)
     model = StridedNet.build(32, 32, 3, 4, "l2")
     model.save_weights(tmp_path / "model.weights.h5")

@@ -2,13 +2,13 @@ import keras
 import pytest
 from keras import layers
 
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 from stridednet.models.vgg import build_vgg, vgg_block
 
 AS_PUBLISHED = Style(batch_norm=False)
 
 
-def test_five_blocks_are_the_convolutions_of_vgg16() -> None:
+def test_five_blocks_have_the_parameters_of_vgg16() -> None:
     # Network D of arXiv:1409.1556: sum of 9 * in * out + out over its 13 convolutions.
     pairs = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)] + [
         (512, 512)
@@ -22,7 +22,7 @@ def test_five_blocks_are_the_convolutions_of_vgg16() -> None:
     assert keras.Model(inputs, x).count_params() == by_hand
 
 
-def test_only_3x3_pooling_and_growing_filters() -> None:
+def test_only_3x3_convolutions_pooling_and_increasing_filters() -> None:
     model = build_vgg(96, 96, 3, 4)
     convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
     assert {(layer.kernel_size, layer.strides) for layer in convolutions} == {((3, 3), (1, 1))}

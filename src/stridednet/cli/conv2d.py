@@ -123,9 +123,13 @@ def _show_named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, ke
 def _show_learned(show: Path, run: Path, image: Path | None) -> Conv2DFacts:
     from stridednet.drawing.layer_figure import check_target, draw_layer
     from stridednet.drawing.learned_filters import learned_example
+    from stridednet.models.keras_file import load_keras_file
 
     check_target(show, image)
-    example = learned_example(run, image)
+    file = run / "model.keras"
+    if not file.is_file():
+        raise InputError(f"no finished run in {run}: it has no {file.name}")
+    example = learned_example(load_keras_file(file), run.resolve().name, image)
     draw_layer(example, show)
     return example.facts
 

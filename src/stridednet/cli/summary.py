@@ -1,4 +1,4 @@
-"""``stridednet summary``: a model's layers, what they cost, and advice on them."""
+"""``stridednet summary``: the layers of a model, their cost, and advice on them."""
 
 import dataclasses
 import json
@@ -21,25 +21,26 @@ _STYLES = {"problem": "bold red", "advice": "bold yellow", "note": "bold cyan"}
 
 def summary_command(
     source: Annotated[
-        str, typer.Argument(metavar="MODEL_OR_RUN", help="A model by name, FILE.py:function, a .keras file, or a run.")
+        str, typer.Argument(metavar="MODEL_OR_RUN", help="Model name, FILE.py:function, .keras file, or run directory.")
     ],
     image_size: Annotated[
-        int | None, typer.Option(help="Height and width of the images, for a model by name. [default: the recipe's]")
+        int | None,
+        typer.Option(help="Image size in pixels, for a model given by name. [default: the recipe's]"),
     ] = None,
-    classes: Annotated[int, typer.Option(help="How many, for a model by name.")] = 4,
+    classes: Annotated[int, typer.Option(help="Number of classes, for a model given by name.")] = 4,
     recipe: Annotated[
-        str, typer.Option(help="Whose settings a model by name gets: a recipe by name, or a TOML file.")
+        str, typer.Option(help="Recipe with the settings of a model given by name: a recipe name or a TOML file.")
     ] = "tutorial",
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the model, such as model.stem_kernel=3."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a model setting, such as model.stem_kernel=3."),
     ] = None,
     diagram: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the architecture into this .png or .svg.")
+        Path | None, typer.Option(metavar="FILE", help="Draw the architecture to this .png or .svg file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
 ) -> None:
-    """Show a model's layers with shapes, parameters, cost and receptive field, and advice on them."""
+    """Show the layers of a model with shape, parameters, cost and receptive field, and advice on them."""
     from stridednet.conv2d.advice import advise
 
     network = _network(source, image_size, classes, recipe, assignments or [])
@@ -63,7 +64,7 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
     path = Path(source)
     if path.is_dir() or path.suffix == ".keras":
         if image_size is not None or assignments:
-            raise InputError(f"{path} is a saved model: --image-size and --set are for a model by name")
+            raise InputError(f"{path} is a saved model: --image-size and --set only apply to a model given by name")
         return _saved_network(path)
     settings: dict[str, Any] = dict(map(parse_override, assignments)) | {"model.name": source}
     if image_size is not None:
@@ -78,7 +79,7 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
 
 def _saved_network(path: Path) -> "Network":
     if not path.exists():
-        raise InputError(f"there is no model {path}; name a run, a .keras file, or a built-in model")
+        raise InputError(f"no such model: {path}; give a run directory, a .keras file, or a model name")
     from stridednet.models.description import describe
     from stridednet.models.keras_file import load_keras_file
     from stridednet.run import Run
@@ -116,14 +117,14 @@ def _print_layers(network: "Network") -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("layer", overflow="fold")
-    table.add_column("what", overflow="fold")
+    table.add_column("type", overflow="fold")
     for title in ("output", "parameters", "multiply-adds", "memory", "field"):
         table.add_column(title, justify="right", no_wrap=True)
     for layer in network.layers:
         field = layer.receptive_field
         table.add_row(
             layer.name,
-            _what(layer),
+            _type(layer),
             _shape(layer.output_shape),
             _count(layer.parameters),
             _count(layer.multiply_adds),
@@ -132,7 +133,7 @@ def _print_layers(network: "Network") -> None:
         )
     table.add_section()
     table.add_row(
-        "together",
+        "total",
         f"{network.name} on {_shape(network.input_shape)}",
         "",
         _count(network.parameters),
@@ -142,9 +143,7 @@ def _print_layers(network: "Network") -> None:
         style="bold",
     )
     wide_console().print(table)
-    print(
-        "\nmultiply-adds and memory (float32) are for one image; field is the receptive field, in pixels of the image\n"
-    )
+    print("\nmultiply-adds and memory (float32) are per image; field is the receptive field, in pixels of the image\n")
 
 
 def _print_findings(findings: Sequence["Finding"]) -> None:
@@ -158,12 +157,12 @@ def _print_findings(findings: Sequence["Finding"]) -> None:
             print(textwrap.fill(line, console.width, initial_indent="    ", subsequent_indent="        "))
         print()
     if not findings:
-        console.print("nothing to advise")
+        console.print("no advice")
 
 
-def _what(layer: "LayerRecord") -> str:
+def _type(layer: "LayerRecord") -> str:
     if layer.conv is not None:
-        # The initializer would be the same words in every line.
+        # Without the initializer, which is usually the same in every line.
         text = f"{layer.kind} {dataclasses.replace(layer.conv.layer, kernel_initializer='glorot_uniform')}"
     elif "pool_size" in layer.settings:
         text = f"{layer.kind} {_shape(layer.settings['pool_size'])}"

@@ -1,1 +1,1 @@
-"""Pictures of networks, of layers, and of what a layer does to an image."""
+"""Figures of networks, of layers, and of the effect of a layer on an image."""

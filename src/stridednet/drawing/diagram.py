@@ -1,4 +1,4 @@
-"""A picture of an architecture, readable at a glance."""
+"""Draw the architecture of a network as a diagram."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ from stridednet.storage import written_whole
 
 FORMATS = (".png", ".svg")
 
-# Tints of the colours of Okabe and Ito 2008, "Color Universal Design": told apart by readers of any colour vision.
+# Tints of the colors of Okabe and Ito 2008, "Color Universal Design": distinguishable with any color vision.
 _FILLS = {
     Kind.INPUT: "#DFE3E7",
     Kind.CONVOLUTION: "#BBDDF3",
@@ -43,34 +43,38 @@ _FILLS = {
 }
 _INK, _FAINT, _LINE, _TURN = "#1B1F23", "#4A5258", "#5B646C", "#0B5C8F"
 _NAME = 15.0  # points
-_TOP, _TURN_SPACE = 1.05, 0.3  # inches above the first row, the second if there are several columns
+_TOP, _TURN_SPACE = 1.05, 0.3  # inches above the first row; the second is added if there are several columns
 _LEGEND_ROW, _SWATCH, _LEGEND_SPACE = 0.27, 0.2, 0.2
 
 
-def draw_diagram(network: Network, destination: Path) -> None:
-    """Write a picture of a network.
+def draw_diagram(network: Network, out: Path) -> None:
+    """Write the diagram of a network to a file.
 
     Args:
-        network: As `stridednet.models.description.describe` gives it.
-        destination: Its suffix decides the format: ``.png`` or ``.svg``.
+        network: The network, as returned by `stridednet.models.describe`.
+        out: Output file. Its suffix determines the format: ``.png`` or ``.svg``.
 
     Raises:
-        InputError: The suffix is another one, or a folder is in the way.
-        StorageError: The file cannot be written; what was there before is untouched.
+        InputError: The suffix is not one of these, or ``out`` is a folder.
+        StorageError: The file cannot be written; a previous file is left unchanged.
     """
-    suffix = destination.suffix.lower()
+    suffix = out.suffix.lower()
     if suffix not in FORMATS:
-        raise InputError(f"--diagram {destination}: the name must end in {' or '.join(FORMATS)}")
-    if destination.is_dir():
-        raise InputError(f"--diagram {destination} is a folder; name a file")
+        raise InputError(f"output file {out}: the name must end in {' or '.join(FORMATS)}")
+    if out.is_dir():
+        raise InputError(f"output file {out} is a folder; choose another name")
     figure = diagram(network)
-    # The same network gives the same file.
-    with written_whole(destination) as beside, rc_context({"svg.hashsalt": "stridednet"}):
-        figure.savefig(beside, format=suffix[1:], metadata={"Date": None} if suffix == ".svg" else None)
+    # Without date and random ids, so that the same network gives the same file.
+    with written_whole(out) as temporary, rc_context({"svg.hashsalt": "stridednet"}):
+        figure.savefig(temporary, format=suffix[1:], metadata={"Date": None} if suffix == ".svg" else None)
 
 
 def diagram(network: Network) -> Figure:
-    """Draw a network: boxes from top to bottom, branches side by side, long networks in several columns."""
+    """Draw a network: boxes from top to bottom, branches side by side, long networks in several columns.
+
+    Args:
+        network: The network, as returned by `stridednet.models.describe`.
+    """
     boxes = boxes_of(network)
     subtitle = _subtitle(network)
     title_width = max(text_width(network.name, _NAME, bold=True), text_width(subtitle, HEADLINE))
@@ -96,7 +100,7 @@ def diagram(network: Network) -> Figure:
 
 
 def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure whose axes count inches from its upper left corner."""
+    """Return a figure whose axes are in inches, with the origin in the upper left corner."""
     figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, width)
@@ -119,7 +123,7 @@ def _draw_box(axes: Axes, box: Box, place: Rectangle, note: str | None) -> None:
         lines.append((note, SMALL, {"color": _FAINT}))
     first = place.top + (place.height - (len(lines) - 1) * LINE_HEIGHT) / 2
     for number, (text, points, style) in enumerate(lines):
-        _write(axes, (place.centre, first + number * LINE_HEIGHT), text, points, ha="center", **style)
+        _write(axes, (place.center, first + number * LINE_HEIGHT), text, points, ha="center", **style)
 
 
 def _draw_note(axes: Axes, box: Box, place: Rectangle) -> None:
@@ -135,12 +139,12 @@ def _rounded(left: float, top: float, width: float, height: float, fill: str) ->
     return FancyBboxPatch((left, top), width, height, boxstyle=style, facecolor=fill, edgecolor=_LINE, linewidth=0.9)
 
 
-def _draw_arrow(axes: Axes, points: Sequence[Point], colour: str, thickness: float) -> None:
+def _draw_arrow(axes: Axes, points: Sequence[Point], color: str, thickness: float) -> None:
     arrow = FancyArrowPatch(
         path=Line(points),
         arrowstyle="-|>",
         mutation_scale=9 + 2 * thickness,
-        color=colour,
+        color=color,
         linewidth=thickness,
         joinstyle="round",
         shrinkA=0,
@@ -156,7 +160,7 @@ def _write(axes: Axes, where: Point, text: str, points: float, **style: str) -> 
 
 
 def _legend_rows(boxes: Boxes, width: float) -> list[list[tuple[float, Kind]]]:
-    """Share the kinds of box out over lines; each comes with its distance from the left."""
+    """Distribute the legend entries over rows; return each with its distance from the left, in inches."""
     rows: list[list[tuple[float, Kind]]] = [[]]
     left = 0.0
     for kind in [kind for kind in Kind if any(box.kind is kind for box in boxes.boxes)]:

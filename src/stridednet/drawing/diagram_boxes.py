@@ -1,4 +1,4 @@
-"""A network's layers, gathered into the boxes of a diagram."""
+"""Group the layers of a network into the boxes of a diagram."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from stridednet.conv2d.network import LayerRecord, Network
 
 
 class Kind(StrEnum):
-    """What a box is; the legend's words."""
+    """The kind of a box, as written in the legend."""
 
     INPUT = "input"
     CONVOLUTION = "convolution"
-    STRIDED = "convolution with strides"
+    STRIDED = "strided convolution"
     POOLING = "pooling"
     DENSE = "dense"
     MERGE = "merge"
@@ -22,19 +22,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Box:
-    """Layers that belong together: one that gives the box its name, and those that only change its values."""
+    """A layer that names the box, and the following layers that do not change its shape."""
 
     kind: Kind
     headline: str
     details: tuple[str, ...]
     output_shape: tuple[int, ...]
     parameters: int
-    layers: tuple[str, ...]  # names, in order; the first box has none where nothing is done to the pixels
+    layers: tuple[str, ...]  # names, in order; empty for the input box if no layer is part of it
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """The first box is the input. An edge joins two numbers of boxes, and leads from a lower to a higher one."""
+    """The boxes of a network, the input first, and its edges as pairs of box numbers, from lower to higher."""
 
     boxes: tuple[Box, ...]
     edges: tuple[tuple[int, int], ...]
@@ -42,7 +42,7 @@ class Boxes:
 
 _MERGES = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
 
-# Layers that belong to the box in front of them, and their words there; None: the class' own name.
+# Layers that join the box before them, and their labels there; None: the name of the class.
 _FOLLOWERS = {
     "Activation": None,
     "ReLU": None,
@@ -58,15 +58,15 @@ _FOLLOWERS = {
     "GaussianDropout": "Gaussian dropout",
     "GaussianNoise": "noise",
     "Rescaling": "rescaling",
-    "Normalization": "normalisation",
+    "Normalization": "normalization",
 }
 _ACTIVATIONS = {"relu": "ReLU", "relu6": "ReLU6", "elu": "ELU", "selu": "SELU", "gelu": "GELU", "silu": "SiLU"}
 
 
 def boxes_of(network: Network) -> Boxes:
-    """Gather the layers into boxes; each layer is in exactly one.
+    """Group the layers into boxes; each layer is in exactly one.
 
-    Activation, normalisation and dropout join the box in front of them, if nothing else reads what is in front.
+    Activation, normalization and dropout layers join the box before them if they are the only readers of its output.
     """
     groups: list[_Group] = [_Group()]
     group_of: dict[str, int] = {}
@@ -91,7 +91,7 @@ class _Group:
 
 
 def _reads_the_image(layer: LayerRecord) -> bool:
-    # The image itself is no layer, so that a merge of one layer is one with the image.
+    # The image itself is not a layer, so a merge with a single input layer also reads the image.
     return not layer.inputs or (layer.kind in _MERGES and len(layer.inputs) == 1)
 
 

@@ -1,4 +1,4 @@
-"""Where a diagram's boxes stand: rows from top to bottom, lanes side by side, columns for long networks."""
+"""The layout of a diagram: rows from top to bottom, lanes side by side, columns for long networks."""
 
 import bisect
 import itertools
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stridednet.drawing.diagram_boxes import Boxes
 
-ROWS_OF_A_COLUMN = 16  # so many rows still stand in one column
+ROWS_OF_A_COLUMN = 16  # a network with more rows gets several columns
 _MOST_COLUMNS = 3
 
 Edge = tuple[int, int]
@@ -16,20 +16,20 @@ Edge = tuple[int, int]
 
 @dataclass(frozen=True)
 class Place:
-    """A box's place, or one that an arrow passes.
+    """The place of a box, or a place that an arrow passes.
 
-    Lanes with boxes count from 0, from left to right. Lanes of arrows alone are -1, -2, ... to the left of them.
+    Lanes with boxes are numbered from 0, left to right. Lanes with arrows only are -1, -2, ..., to the left of them.
     """
 
     column: int
-    row: int  # in the column
+    row: int  # within the column
     lane: int
-    lanes: int  # with boxes, side by side in this part of the network
+    lanes: int  # number of lanes with boxes in this part of the network
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Places of the boxes, and for each edge the places between its two boxes."""
+    """Places of the boxes, and for each edge the places that its arrow passes."""
 
     places: tuple[Place, ...]
     ways: dict[Edge, tuple[Place, ...]]
@@ -38,9 +38,10 @@ class Layout:
 
 
 def lay_out(network: Boxes) -> Layout:
-    """Give each box a row behind all that it reads, and a lane of its own beside its neighbours.
+    """Place each box in a row below all of its inputs, and in a lane of its own.
 
-    A box that all arrows pass through is a waist. Lanes are counted anew from waist to waist, and a column ends at one.
+    A box that every path from the input to the output passes through is a waist. Lanes are numbered separately between
+    consecutive waists, and a column ends at a waist.
     """
     ranks = _ranks(network)
     waists = _waists(network, ranks)
@@ -72,7 +73,7 @@ def lay_out(network: Boxes) -> Layout:
 
 
 def _ranks(network: Boxes) -> list[int]:
-    """Return the length of the longest way from the input to each box."""
+    """Return the length of the longest path from the input to each box."""
     ranks = [0] * len(network.boxes)
     for source, target in sorted(network.edges, key=lambda edge: edge[1]):
         ranks[target] = max(ranks[target], ranks[source] + 1)
@@ -80,20 +81,20 @@ def _ranks(network: Boxes) -> list[int]:
 
 
 def _waists(network: Boxes, ranks: Sequence[int]) -> list[int]:
-    """Return the boxes that no other stands beside and no arrow passes, from top to bottom."""
+    """Return the boxes that are alone in their rank and that no arrow passes, from top to bottom."""
     passed = {rank for source, target in network.edges for rank in range(ranks[source] + 1, ranks[target])}
     alone = [box for box, rank in enumerate(ranks) if rank not in passed and ranks.count(rank) == 1]
     return sorted(alone, key=lambda box: ranks[box])
 
 
 def _lanes(network: Boxes, ranks: Sequence[int], inside: set[int], below: int | None) -> dict[int, int]:
-    """Climb from the foot along each box's first input; each further input begins a chain in the next free lane."""
+    """Follow the first input of each box upward from the bottom; every other input starts a chain in a free lane."""
     before: dict[int, list[int]] = {}
     for source, target in network.edges:
         before.setdefault(target, []).append(source)
     lanes: dict[int, int] = {}
     taken: set[Edge] = set()  # rank and lane
-    # Behind the foot's inputs come boxes that nothing reads: a model's further outputs.
+    # The inputs of the lower waist first, then boxes that no other box reads: additional outputs of the model.
     waiting: list[tuple[int, int | None]] = [(box, below) for box in before.get(below, ())] if below is not None else []
     waiting += [(box, None) for box in sorted(inside, reverse=True)]
     while waiting:
@@ -113,7 +114,7 @@ def _lanes(network: Boxes, ranks: Sequence[int], inside: set[int], below: int | 
 
 
 def _lanes_of_edges(edges: Sequence[Edge], ranks: Sequence[int], lanes: dict[int, int]) -> dict[Edge, int]:
-    """Lead each long arrow down the lane of its source or its target where that is free, or else past all boxes."""
+    """Return the lane of each long arrow: that of its source or target if free, or one to the left of all boxes."""
     taken = {(ranks[box], lane) for box, lane in lanes.items()}
     chosen: dict[Edge, int] = {}
     for edge in edges:
@@ -125,7 +126,7 @@ def _lanes_of_edges(edges: Sequence[Edge], ranks: Sequence[int], lanes: dict[int
 
 
 def _heads(waists: Sequence[int], rows: int) -> list[int]:
-    """Return each column's first rank: behind those waists that share the rows out best, if any does so well."""
+    """Return the first rank of each column: after the waists that divide the rows most evenly, if evenly enough."""
     columns = min(math.ceil(rows / ROWS_OF_A_COLUMN), _MOST_COLUMNS)
     possible = [rank + 1 for rank in waists if rank + 1 < rows]
     wanted = [number * rows / columns for number in range(1, columns)]

@@ -1,4 +1,4 @@
-"""Where a kernel goes, on a grid that is small enough to see each cell."""
+"""The positions of a sliding kernel, on a grid small enough to see each cell."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,13 @@ from stridednet.conv2d.arithmetic import Conv2DFacts, Pair, chain
 from stridednet.conv2d.windows import Windows
 
 MAX_WINDOWS = 7  # along an axis
-_CELLS = 18  # along an axis, where that shows two windows or more
+_CELLS = 18  # along an axis, unless two windows need more
 
 
 def small_grid(facts: Conv2DFacts) -> Conv2DFacts:
-    """Return the same layer on a smaller input that has the same padding and leaves the same edge unread.
+    """Return the same layer on a smaller input with the same padding and the same unread edge.
 
-    Both depend on the size's remainder by the stride alone, so whole strides are taken away.
+    Both depend only on the remainder of the size divided by the stride, so the size is reduced by whole strides.
     """
     height, width = (
         axis.size - axis.stride * max(0, axis.output - _windows_shown(axis)) for axis in (facts.rows, facts.columns)
@@ -21,20 +21,20 @@ def small_grid(facts: Conv2DFacts) -> Conv2DFacts:
 
 
 def padded_size(facts: Conv2DFacts) -> Pair:
-    """Return rows and columns of the input with its padding."""
+    """Return height and width of the padded input."""
     top, bottom, left, right = facts.padding
     return top + facts.rows.size + bottom, left + facts.columns.size + right
 
 
 def all_windows(facts: Conv2DFacts) -> Iterator[Pair]:
-    """Yield the output's places row by row, as a kernel goes."""
+    """Yield row and column of each output, in row-major order."""
     for row in range(facts.rows.output):
         for column in range(facts.columns.output):
             yield row, column
 
 
 def taps(facts: Conv2DFacts, window: Pair) -> list[Pair]:
-    """Return the cells of the padded input that an output is computed from."""
+    """Return the cells of the padded input that the output at ``window`` is computed from."""
     rows, columns = facts.rows, facts.columns
     top, left = corner(facts, window)
     return [
@@ -45,18 +45,18 @@ def taps(facts: Conv2DFacts, window: Pair) -> list[Pair]:
 
 
 def corner(facts: Conv2DFacts, window: Pair) -> Pair:
-    """Return a window's first cell."""
+    """Return the upper left cell of a window in the padded input."""
     return window[0] * facts.rows.stride, window[1] * facts.columns.stride
 
 
 def is_padding(facts: Conv2DFacts, cell: Pair) -> bool:
-    """Say whether a cell of the padded input lies outside the picture."""
+    """Return whether a cell of the padded input is padding."""
     row, column = cell[0] - facts.rows.before, cell[1] - facts.columns.before
     return not (0 <= row < facts.rows.size and 0 <= column < facts.columns.size)
 
 
 def unread_cells(facts: Conv2DFacts) -> list[Pair]:
-    """Return the cells of the picture that no window reads, as places in the padded input."""
+    """Return the cells of the input that no window reads, in coordinates of the padded input."""
     rows, columns = (set(axis) for axis in facts.unread)
     return [
         (row + facts.rows.before, column + facts.columns.before)

@@ -1,4 +1,4 @@
-"""One layer on one picture: all that a drawing of it needs."""
+"""A layer applied to a picture: the data for a figure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from stridednet.errors import DataError, InputError
 
 Values = TypeVar("Values", Pixels, Array)
 
-MAX_SIDE = 1024  # pixels; a drawing shows no more of a larger input
+MAX_SIDE = 1024  # pixels; a figure cannot show more
 _LONGEST_NAME = 40
-_DIGIT = "5/2521.png"  # of the built-in 5,000: straight and bent strokes, and a gap
+_DIGIT = "5/2521.png"  # of the 5,000 built-in digits: one with straight strokes, curves and a gap
 
 
 @dataclass(frozen=True)
 class Filter:
-    """One filter of the layer; ``kernel`` is ``(height, width, channels)``."""
+    """A filter of the layer; ``kernel`` has the shape ``(height, width, channels)``."""
 
     name: str
     kernel: Array
@@ -35,24 +35,24 @@ class Filter:
 
 @dataclass(frozen=True)
 class LayerExample:
-    """A layer, what it is shown on, and filters for it."""
+    """A layer, its input, and its filters."""
 
     facts: Conv2DFacts
     title: str
     origin: str  # of the picture
-    picture: Pixels  # (height, width, 3): for the eye
-    values: Array  # (height, width, channels): what the layer reads
+    picture: Pixels  # (height, width, 3), to be displayed
+    values: Array  # (height, width, channels), the input of the layer
     filters: tuple[Filter, ...]
     about_filters: str  # one line
 
     @cached_property
     def maps(self) -> Array:
-        """The filters' outputs before the activation, ``(height, width, filters)``."""
+        """The outputs of the filters before the activation, of shape ``(height, width, filters)``."""
         kernels = np.stack([one.kernel for one in self.filters], axis=-1)
         return convolve(self.values, kernels, np.array([one.bias for one in self.filters], np.float32), self.facts)
 
     def on(self, facts: Conv2DFacts) -> "LayerExample":
-        """Return the same layer on a smaller input, with picture and values averaged over areas."""
+        """Return the same layer on a smaller input; picture and values are resized by area averaging."""
         height, width, _ = facts.input_shape
         return replace(
             self, facts=facts, picture=shrink(self.picture, height, width), values=shrink(self.values, height, width)
@@ -60,23 +60,24 @@ class LayerExample:
 
 
 def named_example(facts: Conv2DFacts, image: Path | None, kernel: str | None) -> LayerExample:
-    """Show a layer with kernels that have a name.
+    """Apply a layer with named kernels to a picture.
 
-    The layer reads the picture with values from 0 to 1: three channels are red, green and blue, one is the luminance.
+    The input values are in 0 to 1. Three channels are red, green and blue; one channel is the luminance.
 
     Args:
-        facts: The layer and its input.
-        image: The picture's file; None for a digit.
-        kernel: One of `KERNELS`; None for all of them, or for a 1x1 kernel the one that leaves the picture as it is.
+        facts: The layer and its input shape.
+        image: File of the picture; None for a built-in digit.
+        kernel: One of `KERNELS`; None for all of them, or for the identity if the kernel size is 1x1.
 
     Raises:
-        InputError: The layer reads no picture, or the file is none.
+        InputError: The layer cannot be applied to a picture, or there is no such kernel.
+        DataError: The file is not a readable image.
     """
     height, width, channels = facts.input_shape
     if channels not in (1, 3):
-        raise InputError(f"--show draws on a picture, which has 1 or 3 channels. Received: {channels} channels")
+        raise InputError(f"only a layer with 1 or 3 input channels can be drawn. Received: {channels} channels")
     if facts.layer.groups > 1:
-        raise InputError("--show draws kernels that read all channels: leave --groups away")
+        raise InputError(f"only a layer with groups=1 can be drawn. Received: groups={facts.layer.groups}")
     size = facts.layer.kernel_size
     if kernel is None and size == (1, 1):
         filters: Sequence[Filter] = [Filter("identity", over_channels(np.ones((1, 1), np.float32), channels))]
@@ -88,54 +89,58 @@ def named_example(facts: Conv2DFacts, image: Path | None, kernel: str | None) ->
     if channels == 1:
         values = luminance(values)
         picture = np.repeat(np.rint(values * 255).astype(np.uint8), 3, axis=2)
-    about = "one filter each, without bias, on the luminance of the picture in 0 to 1: its weights and its output."
+    about = "weights and output of each filter, without bias, on the luminance of the picture (0 to 1)."
     return LayerExample(facts, title_of(facts), origin_of(image), picture, values, tuple(filters), about)
 
 
 def title_of(facts: Conv2DFacts) -> str:
-    """Name a layer and its input, without what makes no difference to a drawing."""
+    """Return the layer's arguments and its input shape, without arguments that do not affect a figure."""
     plain = replace(facts.layer, kernel_initializer="glorot_uniform")
     return f"Conv2D {plain} on {'x'.join(map(str, facts.input_shape))}"
 
 
 def luminance(values: NDArray[np.float32]) -> Array:
-    """Make ``(height, width, 3)`` one channel."""
+    """Convert RGB values of shape ``(height, width, 3)`` to luminance of shape ``(height, width, 1)``."""
     return np.asarray(values @ np.array(LUMINANCE, np.float32)[:, None], np.float32)
 
 
 def origin_of(image: Path | None) -> str:
-    """Say where the picture is from."""
-    return "a digit of the built-in data set" if image is None else drawable(image.name)
+    """Return where the picture comes from."""
+    return "a digit from the built-in data set" if image is None else drawable(image.name)
 
 
 def drawable(name: str) -> str:
-    """Write a file's name with characters that every font has, and not too long."""
+    """Return a name shortened to 40 characters, with characters that fonts may lack replaced by question marks."""
     text = "".join(character if character.isprintable() and ord(character) < 256 else "?" for character in name)
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 3].rstrip()}..."
 
 
 def load_picture(image: Path | None, shape: Shape) -> Pixels:
-    """Read a picture and resize it to a layer's input, without keeping its aspect ratio.
+    """Read a picture and resize it to the input shape of a layer; the aspect ratio is not preserved.
+
+    Args:
+        image: File of the picture; None for a built-in digit.
+        shape: ``(height, width, channels)`` of the layer's input.
 
     Returns:
-        ``(height, width, 3)``.
+        RGB pixels of shape ``(height, width, 3)``.
 
     Raises:
         InputError: The input is too large to draw.
-        DataError: The file is no readable picture.
+        DataError: The file is not a readable image.
     """
     height, width = shape[:2]
     if max(height, width) > MAX_SIDE:
-        raise InputError(f"--show draws inputs of up to {MAX_SIDE}x{MAX_SIDE} pixels. Received: {height}x{width}")
+        raise InputError(f"only inputs of up to {MAX_SIDE}x{MAX_SIDE} pixels can be drawn. Received: {height}x{width}")
     file = SOURCES["digits"].fetch() / _DIGIT if image is None else image
     try:
         return _resized(decode(file, max(height, width)), height, width)
     except UnusablePictureError as error:
-        raise DataError(f"--image {file}: {error}") from None
+        raise DataError(f"image {file}: {error}") from None
 
 
 def shrink(values: Values, height: int, width: int) -> Values:
-    """Average ``(height, width, channels)`` over areas to a smaller size."""
+    """Resize an array of shape ``(height, width, channels)`` to a smaller size by area averaging."""
     if values.shape[:2] == (height, width):
         return values
     channels = [np.ascontiguousarray(values[:, :, channel]) for channel in range(values.shape[2])]

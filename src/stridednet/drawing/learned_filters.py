@@ -1,63 +1,57 @@
-"""The first convolution of a trained model, on a picture."""
+"""The first convolution of a trained model, applied to a picture."""
 
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from stridednet.conv2d.arithmetic import chain
 from stridednet.conv2d.convolve import Array
 from stridednet.drawing.layer_example import Filter, LayerExample, drawable, load_picture, origin_of, title_of
-from stridednet.errors import RunError
+from stridednet.errors import ModelError
 from stridednet.models.description import arguments_of
-from stridednet.models.keras_file import load_keras_file
 
-MAX_FILTERS = 16  # more are too small to see
+MAX_FILTERS = 16  # more would be too small to see
 
 
-def learned_example(run: Path, image: Path | None) -> LayerExample:
-    """Show the first `Conv2D` of a run's model, on what the layers before it make of the picture.
+def learned_example(model: keras.Model, name: str, image: Path | None) -> LayerExample:
+    """Apply the first `Conv2D` layer of a model to a picture, after the layers before it.
 
     Args:
-        run: The run directory.
-        image: The picture's file; None for a digit.
+        model: A trained model with a fixed input shape.
+        name: Name of the model in the title and in messages.
+        image: File of the picture; None for a built-in digit.
 
     Raises:
-        RunError: There is no finished run, or its model has no `Conv2D`.
-        ModelError: The model's file is damaged.
-        DataError: The file is no readable picture.
+        ModelError: The model has no `Conv2D` layer, or accepts images of any size.
+        InputError: The input is too large to draw.
+        DataError: The file is not a readable image.
     """
-    import keras
-
-    file = run / "model.keras"
-    if not file.is_file():
-        raise RunError(f"no finished run in {run}: it has no model.keras")
-    model = load_keras_file(file)
     layer = next((layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)), None)
     if layer is None:
-        raise RunError(f"the model of {run} has no Conv2D layer to draw")
+        raise ModelError(f"model '{name}' has no Conv2D layer to draw")
     if None in (*model.inputs[0].shape[1:], *layer.input.shape[1:]):
-        raise RunError(f"the model of {run} takes pictures of any size; --show needs one of a fixed size")
+        raise ModelError(f"model '{name}' accepts images of any size; a fixed input shape is needed to draw it")
     facts = chain(tuple(layer.input.shape[1:]), [arguments_of(layer)])[0]
     picture = load_picture(image, tuple(model.inputs[0].shape[1:]))
     before = keras.Model(model.inputs[0], layer.input)
     values = keras.ops.convert_to_numpy(before(picture[None].astype(np.float32), training=False))[0]
     shown = min(layer.filters, MAX_FILTERS)
-    about = f"{shown} of the {layer.filters} learned filters: weights (grey is 0) and output, bias included. "
+    which = f"all {shown}" if shown == layer.filters else f"{shown} of the {layer.filters}"
+    about = f"weights and output, including the bias, of {which} learned filters. "
     return LayerExample(
         facts,
-        f"{layer.name} of {drawable(run.resolve().name)}: {title_of(facts)}",
+        f"{layer.name} of {drawable(name)}: {title_of(facts)}",
         origin_of(image),
         picture,
         values,
         tuple(_filters(layer, facts.input_shape[2])[:shown]),
-        about + "The ReLU is drawn whatever the model has there.",
+        about + "The ReLU is applied even if the model does not have one here.",
     )
 
 
 def _filters(layer: Any, channels: int) -> list[Filter]:
-    import keras
-
     kernels: Array = keras.ops.convert_to_numpy(layer.kernel)
     biases: Array = keras.ops.convert_to_numpy(layer.bias) if layer.use_bias else np.zeros(layer.filters, np.float32)
     per_group, filters_of_group = kernels.shape[2], layer.filters // layer.groups

@@ -1,4 +1,4 @@
-"""Pictures of what goes into a layer and what comes out, as panels of a figure."""
+"""The input, the filters and the outputs of a layer, as panels of a figure."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from stridednet.conv2d.arithmetic import Pair
 from stridednet.conv2d.convolve import Array
 from stridednet.drawing.layer_example import Filter, LayerExample, shrink
 
-BEFORE, AFTER = "RdBu_r", "magma"  # one that shows the sign, and one that shows the amount
+BEFORE, AFTER = "RdBu_r", "magma"  # a diverging colormap before the ReLU, a sequential one after it
 _PADDING = "#56B4E9"
 _NUMBERS_UP_TO = 5  # taps along an axis
 _COLUMNS = 8
 
 
 def draw_picture(axes: Axes, example: LayerExample) -> None:
-    """Draw the picture as the layer sees it, with its padding in a colour of its own."""
+    """Draw the picture at the size of the layer's input, with the padding in blue."""
     facts = example.facts
     top, bottom, left, right = facts.padding
     height, width, channels = facts.input_shape
@@ -29,24 +29,24 @@ def draw_picture(axes: Axes, example: LayerExample) -> None:
     framed[top : top + height, left : left + width] = picture
     _show(axes, framed)
     axes.set_anchor("NW")
-    axes.set_title(f"its input: {height}x{width}x{channels}", fontsize=11, loc="left")
-    where = f"zeros (blue): {top} top, {bottom} bottom, {left} left, {right} right"
+    axes.set_title(f"input: {height}x{width}x{channels}", fontsize=11, loc="left")
+    where = f"zero padding (blue): {top} top, {bottom} bottom, {left} left, {right} right"
     axes.text(0, -0.03, where if any(facts.padding) else "no padding", transform=axes.transAxes, va="top", fontsize=9)
 
 
 def maps_height(example: LayerExample, width: float) -> float:
-    """Return the height that `draw_maps` needs, in the unit of the width: panels are about as high as wide."""
+    """Return the height that `draw_maps` needs, in the unit of ``width``; panels are about square."""
     rows, columns = _layout(example)
     return rows * (min(0.92 * width / columns, 2.4) + 0.45)
 
 
 def draw_maps(figure: SubFigure, example: LayerExample) -> None:
-    """Draw each filter: weights, and output before and after the ReLU; several filters stand side by side."""
+    """Draw the weights of each filter and its output before and after the ReLU; filters are side by side."""
     rows, columns = _layout(example)
     panels = figure.subplots(rows, columns, squeeze=False)
     for panel in panels.flat:
         panel.axis("off")
-    small = columns > 3
+    small = _small(example)
     for number, one in enumerate(example.filters):
         block, column = divmod(number, _COLUMNS)
         kernel, before, after = panels[0] if rows == 1 else panels[3 * block : 3 * block + 3, column]
@@ -55,16 +55,25 @@ def draw_maps(figure: SubFigure, example: LayerExample) -> None:
         _draw_map(after, np.maximum(example.maps[:, :, number], 0), "after ReLU", small)
 
 
+def zero_color(example: LayerExample) -> str:
+    """Return the color of a weight of 0 in `draw_maps`."""
+    return "gray" if _small(example) and example.facts.input_shape[2] == 3 else "white"
+
+
+def _small(example: LayerExample) -> bool:
+    return _layout(example)[1] > 3
+
+
 def _layout(example: LayerExample) -> Pair:
-    """Return rows and columns of panels."""
+    """Return the numbers of rows and columns of panels."""
     count = len(example.filters)
     if count == 1:
         return 1, 3
     return 3 * -(-count // _COLUMNS), max(3, min(count, _COLUMNS))
 
 
-def _show(axes: Axes, values: NDArray[np.floating[Any]], **colours: Any) -> None:
-    axes.imshow(values, interpolation="nearest", **colours)
+def _show(axes: Axes, values: NDArray[np.floating[Any]], **colors: Any) -> None:
+    axes.imshow(values, interpolation="nearest", **colors)
     axes.axis("on")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -97,8 +106,8 @@ def _draw_kernel(axes: Axes, one: Filter, small: bool) -> None:
 def _draw_map(axes: Axes, values: Array, title: str, small: bool) -> None:
     strongest = float(np.abs(values).max()) or 1.0
     signed = title.startswith("before")
-    colours = BEFORE if signed else AFTER
-    _show(axes, values, cmap=colours, vmin=-strongest if signed else 0, vmax=strongest)
+    colors = BEFORE if signed else AFTER
+    _show(axes, values, cmap=colors, vmin=-strongest if signed else 0, vmax=strongest)
     spread = f"{values.min():z.2f} to {values.max():z.2f}"
     if small:
         axes.set_title(f"{title}\n{spread}", fontsize=7)

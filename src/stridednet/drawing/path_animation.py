@@ -1,4 +1,4 @@
-"""The kernel's path as an animation: a window moves over a small picture, and one output cell after another fills."""
+"""The sliding kernel as an animation: a window moves over a small picture and the output fills cell by cell."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,39 +12,39 @@ from stridednet.conv2d.convolve import Array
 from stridednet.drawing import kernel_path
 from stridednet.drawing.layer_example import LayerExample
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _MILLISECONDS, _LAST = 300, 2500
 _MARGIN, _LEFT, _RIGHT, _LINE = 24, 480, 320, 24  # pixels
-_WINDOW: Colour = (230, 159, 0)
-_PADDING: Colour = (214, 222, 230)
-_PADDING_LINE: Colour = (160, 172, 184)
-_UNREAD: Colour = (200, 40, 20)
-_GRID: Colour = (205, 205, 205)
-_EMPTY: Colour = (255, 255, 255)
-_TEXT: Colour = (20, 20, 20)
+_WINDOW: Color = (230, 159, 0)
+_PADDING: Color = (214, 222, 230)
+_PADDING_LINE: Color = (160, 172, 184)
+_UNREAD: Color = (200, 40, 20)
+_GRID: Color = (205, 205, 205)
+_EMPTY: Color = (255, 255, 255)
+_TEXT: Color = (20, 20, 20)
 
 
 def write_animation(example: LayerExample, path: Path) -> None:
-    """Write a GIF with a frame for each window, of the example's first filter on its picture made small."""
+    """Write a GIF with one frame per window, for the first filter on a reduced picture."""
     frames = animation_frames(example)
     durations = [_MILLISECONDS] * (len(frames) - 1) + [_LAST]
     frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
 
 
 def animation_frames(example: LayerExample) -> list[Image.Image]:
-    """Draw the frames, one for each window of the small grid."""
+    """Draw the frames, one per window of the reduced input."""
     small = example.on(kernel_path.small_grid(example.facts))
     stage = _Stage(small, small.maps[:, :, 0])
     frames = [stage.frame(number, window) for number, window in enumerate(kernel_path.all_windows(small.facts))]
-    # One palette for all frames: that of the last one, in which every colour has come up.
+    # One palette for all frames: that of the last frame, which contains every color.
     palette = frames[-1].quantize(colors=255, dither=Image.Dither.NONE)
     return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where a grid of cells lies on a frame."""
+    """Position and size of a grid of cells on a frame, in pixels."""
 
     left: int
     top: int
@@ -53,27 +53,27 @@ class _Grid:
     columns: int
 
     def box(self, cell: Pair) -> tuple[int, int, int, int]:
-        """Return a cell's left, top, right and bottom pixel."""
+        """Return the left, top, right and bottom pixel of a cell."""
         left, top = self.left + cell[1] * self.cell, self.top + cell[0] * self.cell
         return left, top, left + self.cell, top + self.cell
 
-    def centre(self, cell: Pair) -> tuple[float, float]:
-        """Return a cell's middle."""
+    def center(self, cell: Pair) -> tuple[float, float]:
+        """Return the center of a cell."""
         left, top, right, bottom = self.box(cell)
         return (left + right) / 2, (top + bottom) / 2
 
     @property
     def bottom(self) -> int:
-        """The pixel behind the last row."""
+        """The pixel below the last row."""
         return self.top + self.rows * self.cell
 
 
 class _Stage:
-    """What all frames share: where everything stands, and the output's values."""
+    """What all frames share: the positions of the grids, and the values of the output."""
 
     def __init__(self, example: LayerExample, values: Array) -> None:
         self.example, self.facts, self.values = example, example.facts, values
-        self.title = f"{example.title}, on {example.origin}"
+        self.title = f"{example.title}, applied to {example.origin}"
         self.weights = example.filters[0].kernel.sum(axis=2)
         rows, columns = kernel_path.padded_size(self.facts)
         top = _MARGIN + 3 * _LINE
@@ -91,7 +91,7 @@ class _Stage:
         )
 
     def frame(self, number: int, window: Pair) -> Image.Image:
-        """Draw one window, and the outputs up to its own."""
+        """Draw one window, and the outputs up to that of the window."""
         image = Image.new("RGB", self.size, "white")
         draw = ImageDraw.Draw(image)
         self._draw_texts(draw, window)
@@ -103,7 +103,7 @@ class _Stage:
     def _draw_texts(self, draw: ImageDraw.ImageDraw, window: Pair) -> None:
         cells = kernel_path.taps(self.facts, window)
         zeros = sum(kernel_path.is_padding(self.facts, cell) for cell in cells)
-        products = f"{len(cells)} taps" + (f", {zeros} of them on padding" if zeros else "")
+        products = f"{len(cells)} taps" + (f" ({zeros} on padding)" if zeros else "")
         draw.text((_MARGIN, _MARGIN - 8), self.title, _TEXT, _font(17))
         draw.text(
             (_MARGIN, _MARGIN + _LINE - 6),
@@ -111,15 +111,15 @@ class _Stage:
             _TEXT,
             _font(15),
         )
-        summed = ", channels added up" if self.facts.input_shape[2] > 1 else ""
+        summed = ", summed over the channels" if self.facts.input_shape[2] > 1 else ""
         for grid, text in (
-            (self.input, f"input, on {self.facts.rows.size}x{self.facts.columns.size} pixels"),
+            (self.input, f"input, {self.facts.rows.size}x{self.facts.columns.size} pixels"),
             (self.output, f"output {self.output.rows}x{self.output.columns}, before the activation"),
             (self.kernel, f"kernel: {self.example.filters[0].name}{summed}"),
         ):
             draw.text((grid.left, grid.top - _LINE + 2), text, _TEXT, _font(14))
-        signs = ["hatched: padding (zeros)"] if any(self.facts.padding) else []
-        signs += ["crossed: read by no window"] if any(self.facts.unread) else []
+        signs = ["hatched: zero padding"] if any(self.facts.padding) else []
+        signs += ["crossed out: read by no window"] if any(self.facts.unread) else []
         draw.text((_MARGIN, self.input.bottom + 8), "\n".join(signs), _TEXT, _font(13))
 
     def _draw_input(self, draw: ImageDraw.ImageDraw, window: Pair) -> None:
@@ -164,17 +164,17 @@ class _Stage:
             _write(draw, self.kernel, cell, float(weight), fill)
 
 
-def _write(draw: ImageDraw.ImageDraw, grid: _Grid, cell: Pair, value: float, fill: Colour) -> None:
+def _write(draw: ImageDraw.ImageDraw, grid: _Grid, cell: Pair, value: float, fill: Color) -> None:
     if grid.cell >= 28:
         dark = sum(fill) < 3 * 120
-        draw.text(grid.centre(cell), _number(value), "white" if dark else _TEXT, _font(grid.cell // 3), anchor="mm")
+        draw.text(grid.center(cell), _number(value), "white" if dark else _TEXT, _font(grid.cell // 3), anchor="mm")
 
 
 def _number(value: float) -> str:
     return f"{value:z.2f}"
 
 
-def _signed(share: float) -> Colour:
+def _signed(share: float) -> Color:
     red, green, blue, _ = colormaps["RdBu_r"]((share + 1) / 2, bytes=True)
     return int(red), int(green), int(blue)
 

@@ -1,4 +1,4 @@
-"""The kernel's path as panels of a figure: the first windows and the last, and the outputs that they become."""
+"""The sliding kernel as panels of a figure: the first windows, the last one, and their outputs."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,22 @@ from matplotlib.patches import Rectangle
 from stridednet.conv2d.arithmetic import Conv2DFacts, Pair
 from stridednet.drawing import kernel_path
 
-# Okabe and Ito 2008, "Color Universal Design": told apart by readers of any colour vision.
-COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7")
+# Okabe and Ito 2008, "Color Universal Design": distinguishable with any color vision.
+COLORS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7")
 PADDING_FILL, PADDING_LINES = "#E4E9EE", "#A9B4BF"
 UNREAD_FILL, UNREAD_MARK = "#F8DCD6", "#B5311B"
 _EDGE = "#C8C8C8"
 
 
 def chosen_windows(facts: Conv2DFacts) -> list[Pair]:
-    """Return the first window, its neighbours on the right and below, and the last one, as far as they differ."""
+    """Return the first window, the next ones to the right and below, and the last one, without duplicates."""
     last = facts.rows.output - 1, facts.columns.output - 1
     wanted = [(0, 0), (0, min(1, last[1])), (min(1, last[0]), 0), last]
     return list(dict.fromkeys(wanted))
 
 
 def draw_input(axes: Axes, facts: Conv2DFacts) -> None:
-    """Draw the padded input as cells: padding hatched, unread pixels crossed, windows outlined, their taps filled."""
+    """Draw the cells of the padded input: padding hatched, unread pixels crossed out, windows outlined, taps filled."""
     rows, columns = kernel_path.padded_size(facts)
     unread = set(kernel_path.unread_cells(facts))
     for row in range(rows):
@@ -60,38 +60,38 @@ def draw_input(axes: Axes, facts: Conv2DFacts) -> None:
         Rectangle((left, top), columns - left - right, rows - top - bottom, fill=False, edgecolor="black", linewidth=1)
     )
     _frame(axes, rows, columns)
-    axes.set_title(f"the kernel's path on {facts.rows.size}x{facts.columns.size} pixels", fontsize=11, loc="left")
+    axes.set_title(f"sliding kernel over {facts.rows.size}x{facts.columns.size} pixels", fontsize=11, loc="left")
 
 
 def draw_output(axes: Axes, facts: Conv2DFacts) -> None:
-    """Draw the output as cells, those of the drawn windows in the windows' colours."""
+    """Draw the cells of the output, with the outputs of the drawn windows in the colors of the windows."""
     rows, columns = facts.rows.output, facts.columns.output
-    colour_of = dict(zip(chosen_windows(facts), COLOURS, strict=False))
+    color_of = dict(zip(chosen_windows(facts), COLORS, strict=False))
     for row, column in kernel_path.all_windows(facts):
-        fill = colour_of.get((row, column), "white")
+        fill = color_of.get((row, column), "white")
         axes.add_patch(Rectangle((column, row), 1, 1, facecolor=fill, edgecolor=_EDGE, linewidth=0.6))
     axes.add_patch(Rectangle((0, 0), columns, rows, fill=False, edgecolor="black", linewidth=1))
     _frame(axes, rows, columns)
-    axes.set_title(f"its output: {rows}x{columns}", fontsize=11, loc="left")
+    axes.set_title(f"output: {rows}x{columns}", fontsize=11, loc="left")
 
 
 def _fill_taps(axes: Axes, facts: Conv2DFacts, windows: Sequence[Pair]) -> None:
     readers: dict[Pair, list[str]] = {}
-    for window, colour in zip(windows, COLOURS, strict=False):
+    for window, color in zip(windows, COLORS, strict=False):
         for cell in kernel_path.taps(facts, window):
-            readers.setdefault(cell, []).append(colour)
-    for (row, column), colours in readers.items():
-        for place, colour in enumerate(colours):  # a cell that several windows read is shared out among them
-            width = 0.76 / len(colours)
+            readers.setdefault(cell, []).append(color)
+    for (row, column), colors in readers.items():
+        for place, color in enumerate(colors):  # a cell that several windows read is divided among them
+            width = 0.76 / len(colors)
             axes.add_patch(
                 Rectangle(
-                    (column + 0.12 + place * width, row + 0.12), width, 0.76, color=colour, alpha=0.75, linewidth=0
+                    (column + 0.12 + place * width, row + 0.12), width, 0.76, color=color, alpha=0.75, linewidth=0
                 )
             )
 
 
 def _outline(axes: Axes, facts: Conv2DFacts, windows: Sequence[Pair]) -> None:
-    for place, (window, colour) in enumerate(zip(windows, COLOURS, strict=False)):
+    for place, (window, color) in enumerate(zip(windows, COLORS, strict=False)):
         row, column = kernel_path.corner(facts, window)
         inset = 0.05 * place - 0.02  # so that no outline hides another
         axes.add_patch(
@@ -100,7 +100,7 @@ def _outline(axes: Axes, facts: Conv2DFacts, windows: Sequence[Pair]) -> None:
                 facts.columns.extent - 2 * inset,
                 facts.rows.extent - 2 * inset,
                 fill=False,
-                edgecolor=colour,
+                edgecolor=color,
                 linewidth=2.2,
                 zorder=3,
             )

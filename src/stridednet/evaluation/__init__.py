@@ -1,1 +1,1 @@
-"""Predictions become numbers, figures and a report."""
+"""Metrics, figures and reports from predictions."""

@@ -1,4 +1,4 @@
-"""Predictions -> scikit-learn's classification report, as text and as numbers."""
+"""Compute scikit-learn's classification report from predictions, as text and as numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from sklearn.metrics import classification_report, confusion_matrix
 
 @dataclass(frozen=True)
 class Classification:
-    """How well the classes were told apart. ``numbers`` are the shares and counts of ``text``, not rounded."""
+    """A classification report; ``numbers`` contains the metrics and counts of ``text``, not rounded."""
 
     text: str
     numbers: dict[str, Any]
 
     @property
     def accuracy(self) -> float:
-        """The share of images whose most probable class is the right one."""
+        """The fraction of images whose most probable class is the true one."""
         return float(self.numbers["accuracy"])
 
 
 def classify(probabilities: NDArray[np.float32], targets: NDArray[np.float32], labels: Sequence[str]) -> Classification:
-    """Compare predictions with the truth.
+    """Compare predicted probabilities with the true classes.
 
     Args:
-        probabilities: ``(n, classes)``.
-        targets: One-hot, ``(n, classes)``.
-        labels: The names of the classes, ``classes`` of them.
+        probabilities: Array of shape ``(n, classes)``.
+        targets: One-hot encoded true classes, of shape ``(n, classes)``.
+        labels: Names of the classes, in the order of the columns.
     """
     truth, guess = targets.argmax(axis=1), probabilities.argmax(axis=1)
     columns = range(len(labels))
     common = {"labels": columns, "zero_division": 0.0}
-    # By number, since a class may be called "accuracy".
+    # Classes are keyed by number, since a class may be named "accuracy".
     names = [f"{column}" for column in columns]
     numbers = classification_report(truth, guess, target_names=names, output_dict=True, **common)
     return Classification(

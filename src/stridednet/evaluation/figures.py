@@ -1,4 +1,4 @@
-"""A run's figures."""
+"""The figures of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,36 +13,39 @@ from stridednet.training.history import EpochRow, validations
 
 
 def figure_formats() -> list[str]:
-    """Return the suffixes that a figure's file may have."""
+    """Return the file suffixes that are supported for figures."""
     return sorted(f".{suffix}" for suffix in FigureCanvasAgg.get_supported_filetypes())
 
 
-def check_figure(path: Path) -> None:
-    """Make sure before the work that a figure can be written in the end.
+def check_figure(plot: Path) -> None:
+    """Check that a figure can be written to a file.
+
+    Args:
+        plot: Output file.
 
     Raises:
-        InputError: The file's suffix is no format of figures, or a folder is in the way.
+        InputError: The suffix is not a supported format, or ``plot`` is a folder.
     """
-    if path.suffix.lower() not in figure_formats():
-        raise InputError(f"--plot {path}: the name must end in one of {', '.join(figure_formats())}")
-    if path.is_dir():
-        raise InputError(f"--plot {path} is a folder; name a file")
+    if plot.suffix.lower() not in figure_formats():
+        raise InputError(f"plot: {plot}: the file name must end in one of {', '.join(figure_formats())}")
+    if plot.is_dir():
+        raise InputError(f"plot: {plot} is a folder; choose another file name")
 
 
 def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
-    """Draw the tutorial's figure: losses and accuracies of training and validation, epoch by epoch.
+    """Draw the tutorial's figure: training and validation loss and accuracy per epoch.
 
     Args:
-        history: One row or more.
-        curve: The subset that the validation is measured on; the figure says so.
-        path: The file to write.
+        history: The history of a run, with at least one row.
+        curve: Name of the subset used for validation, which is stated in the figure.
+        path: Output file. Its suffix determines the format.
     """
     epochs = [row.epoch for row in history]
-    marker = "o" if len(history) == 1 else None  # a single point draws no line
+    marker = "o" if len(history) == 1 else None  # a line through a single point is invisible
     validated = validations(history)
     val_epochs = [epoch for epoch, _ in validated]
     when = "each epoch" if val_epochs == epochs else "some epochs"
-    val_marker = "o" if len(validated) < len(history) else marker  # shows which epochs those are
+    val_marker = "o" if len(validated) < len(history) else marker  # marks the validated epochs
     with context("ggplot"):
         figure = Figure(figsize=(8, 6))
         axes = figure.add_subplot()
@@ -59,7 +62,7 @@ def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
         figure.text(
             0.99,
             0.01,
-            f"val = {curve} subset, measured after {when}; it chooses nothing",
+            f"val = {curve} subset, evaluated after {when}; not used for model selection",
             ha="right",
             va="bottom",
             fontsize=8,

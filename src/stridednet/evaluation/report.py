@@ -1,4 +1,4 @@
-"""Everything that is known of a finished training -> ``report.json``."""
+"""Build the contents of ``report.json`` for a finished run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,15 @@ def build_report(
     history: Sequence[EpochRow],
     classification: Classification,
 ) -> dict[str, Any]:
-    """Collect every number of a run, with the versions, the device and the hash of the data that it holds for."""
+    """Collect the numbers of a run, together with the versions, the device and the hash of the data.
+
+    Args:
+        recipe: The recipe that was followed.
+        data: The prepared data set.
+        parameters: Number of parameters of the model.
+        history: One row per epoch.
+        classification: The classification report on the subset ``data.split.report``.
+    """
     manifest = data.manifest
     seconds = sum(row.seconds for row in history)
     images = sum(row.images for row in history)

@@ -9,7 +9,7 @@ import keras
 
 from stridednet.model_settings import ModelSettings, is_own_model
 from stridednet.models.allconv import build_allconv
-from stridednet.models.convolution import Style
+from stridednet.models.conv_unit import Style
 from stridednet.models.fire import build_fire
 from stridednet.models.inception import build_inception
 from stridednet.models.own_model import build_own_model, load_builder

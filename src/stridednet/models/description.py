@@ -1,4 +1,4 @@
-"""A Keras model -> the network that the guide's arithmetic and advice speak of."""
+"""Convert a Keras model to the description of a network that the guide's arithmetic and advice use."""
 
 import dataclasses
 import math
@@ -21,19 +21,34 @@ _CONSTRAINTS = ("kernel_constraint", "bias_constraint")
 
 
 def describe(model: keras.Model) -> Network:
-    """Work out shapes, costs and receptive fields of a model's layers.
+    """Compute the shapes, costs and receptive fields of a model's layers.
 
-    A layer that is called twice stands there twice; its parameters count once. Behind a merge the receptive field is
-    the largest of those that come together. A model inside the model is one layer.
+    A layer that is called twice appears twice, but its parameters are counted once. The receptive field of a merge is
+    the largest of its inputs'. A model nested in the model counts as one layer.
+
+    Args:
+        model: A built model with a fixed input shape.
+
+    Returns:
+        The network. Each of its ``layers`` has shapes without the batch dimension and with the channels last,
+        ``parameters``, ``multiply_adds`` per image, and ``receptive_field`` in pixels of the model's input.
 
     Raises:
-        ModelError: The model is not built, or takes images of any size.
+        ModelError: The model is not built, or accepts images of any size.
+
+    Example:
+        >>> image = keras.Input((96, 96, 3))
+        >>> network = describe(keras.Model(image, keras.layers.Conv2D(16, 7, strides=2, name="stem")(image)))
+        >>> stem = network.by_name["stem"]
+        >>> stem.output_shape, stem.parameters, stem.receptive_field
+        ((45, 45, 16), 2368, (7, 7))
     """
     nodes = nodes_in_order(model)
     image = channels_last(model.inputs[0].shape[1:], None)
     if not all(image):
         raise ModelError(
-            f"{model.name} takes images of any size, so that nothing can be counted; give its Input a shape"
+            f"model '{model.name}' accepts images of any size, so it has no fixed cost; give keras.Input a shape. "
+            f"Received: input shape {tuple(model.inputs[0].shape)}"
         )
     records: dict[str, LayerRecord] = {}
     name_of_tensor: dict[int, str] = {}
@@ -59,7 +74,7 @@ def describe(model: keras.Model) -> Network:
 
 
 def channels_last(shape: Any, layer: Any) -> tuple[int, ...]:
-    """Return a shape as ``(height, width, channels)``; an unknown size is 0."""
+    """Return a shape as ``(height, width, channels)``; unknown sizes are 0."""
     sizes = tuple(size or 0 for size in shape)
     order = getattr(layer, "data_format", None) or keras.config.image_data_format()
     return (*sizes[1:], sizes[0]) if len(sizes) == 3 and order == "channels_first" else sizes
@@ -107,7 +122,7 @@ def _largest(pairs: list[Any]) -> Pair:
 
 
 def arguments_of(layer: Any) -> Conv2DLayer:
-    """Return what the arithmetic needs of a Keras `Conv2D`."""
+    """Return the arguments of a Keras `Conv2D` layer that the arithmetic needs."""
     return Conv2DLayer(
         layer.filters,
         layer.kernel_size,
@@ -121,7 +136,7 @@ def arguments_of(layer: Any) -> Conv2DLayer:
 
 
 def initializer_name(initializer: Any) -> str | None:
-    """Return the name by which Keras finds an initializer; None for one with settings of its own."""
+    """Return the name of an initializer in Keras; None if its arguments are not the defaults."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(initializer).__name__).lower()
     if name not in INITIALIZERS:
         return None

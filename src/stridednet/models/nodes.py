@@ -1,4 +1,4 @@
-"""A Keras model's graph: its operations in the order in which they can be computed."""
+"""The graph of a Keras model: its layer calls in an order in which they can be computed."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from stridednet.errors import ModelError
 
 
 def nodes_in_order(model: keras.Model) -> list[Any]:
-    """Return one node for each call of a layer, inputs first and without the inputs themselves.
+    """Return one node per call of a layer, in an order in which they can be computed; input layers are omitted.
 
-    A node has ``operation`` (the layer), ``input_tensors`` and ``outputs``.
+    A node has the attributes ``operation`` (the layer), ``input_tensors`` and ``outputs``.
 
     Raises:
-        ModelError: The model is not built.
+        ModelError: The model has no graph, since it is not built or is a subclassed model.
     """
     if isinstance(model, keras.Sequential):
         model = model._functional

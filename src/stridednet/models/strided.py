@@ -1,4 +1,4 @@
-"""StridedNet: strided convolutions instead of pooling, 7x7 only in the first layer, He-normal initialisation."""
+"""StridedNet: strided convolutions instead of pooling, 7x7 kernels in the first layer only, He-normal weights."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -7,11 +7,17 @@ import keras
 from keras import layers
 
 from stridednet.errors import ModelError
-from stridednet.models.convolution import channel_axis, fresh
+from stridednet.models.conv_unit import channel_axis, fresh
 
 
 class StridedNet:
-    """The tutorial's network; every further argument of `build` varies one of its choices."""
+    """The network of the tutorial; the keyword arguments of `build` vary its design choices.
+
+    Example:
+        >>> model = StridedNet.build(96, 96, 3, 4, reg=keras.regularizers.L2(0.0005))
+        >>> model.output_shape, model.count_params()
+        ((None, 4), 2658820)
+    """
 
     @staticmethod
     def build(
@@ -47,50 +53,53 @@ class StridedNet:
     ) -> keras.Model:
         """Build the model, not compiled, in the data format of the Keras configuration.
 
-        A stem (one strided convolution, nothing behind it); one stage per entry of ``filters`` (two convolutions, the
-        second strided, each followed by activation and batch normalisation, then dropout); a dense layer; softmax.
+        The network consists of a stem (one strided convolution without activation), one stage per entry of ``filters``
+        (two convolutions, the second strided, each followed by activation and batch normalization, then dropout), a
+        hidden dense layer, and a dense layer with softmax.
 
         Args:
-            width: Of the images, in pixels.
-            height: Of the images, in pixels.
-            depth: Channels of the images.
-            classes: How many there are to tell apart.
-            reg: Kernel regularizer of every convolution, as Keras takes it.
-            init: Kernel initializer of every convolution and of the dense layer before the last.
-            stem_filters: Filters of the first convolution.
+            width: Image width, in pixels.
+            height: Image height, in pixels.
+            depth: Number of channels of the images.
+            classes: Number of classes.
+            reg: Kernel regularizer of every convolution, as Keras accepts it.
+            init: Kernel initializer of every convolution and of the hidden dense layer, as Keras accepts it.
+            stem_filters: Number of filters of the first convolution.
             stem_kernel: Kernel size of the first convolution.
             stem_padding: Padding of the first convolution.
-            filters: Filters of each stage's two convolutions.
+            filters: Number of filters of the two convolutions, per stage.
             kernel_size: Kernel size of the stages' convolutions.
-            downsample: How the stem and each stage halve their output: ``strides``, or ``max_pool`` for the twin in
-                which each strided convolution is an unstrided one with 2x2 max pooling behind it. Output sizes and
-                parameters are the same (the comparison of Springenberg et al. 2014, arXiv:1412.6806).
+            downsample: How the stem and each stage halve height and width: ``strides``, or ``max_pool`` to replace each
+                strided convolution by a convolution with stride 1 followed by 2x2 max pooling. Output shapes and
+                numbers of parameters are the same (the comparison of Springenberg et al. 2014, arXiv:1412.6806).
             padding: Padding of the stages' convolutions.
-            dilation_rate: Dilation of each stage's first convolution; Keras allows none together with strides.
-            groups: Groups of the stages' convolutions; must divide ``stem_filters`` and each of ``filters``.
-            activation: Behind each stage's convolution and the dense layer.
-            use_bias: Whether convolutions have a bias.
-            bias_initializer: Of every convolution.
-            bias_regularizer: Of every convolution.
-            activity_regularizer: Of every convolution.
-            kernel_constraint: Of every convolution.
-            bias_constraint: Of every convolution.
-            dropout: Rate at the end of each stage.
-            dense_units: Width of the dense layer before the last.
-            dense_dropout: Rate behind that dense layer.
-            rescaling: Put ``Rescaling(scale, offset)`` in front: the model then takes pixels in
-                0 to 255. ``(1 / 255, 0)`` makes that 0 to 1.
-            batch_norm: Whether batch normalisation stands behind each activation.
-            norm_momentum: Of its moving statistics.
+            dilation_rate: Dilation rate of each stage's first convolution; Keras does not allow it with strides, which
+                the second has.
+            groups: Number of groups of the stages' convolutions; must divide ``stem_filters`` and each of ``filters``.
+            activation: Activation after each convolution of a stage and after the hidden dense layer.
+            use_bias: Whether the convolutions have a bias.
+            bias_initializer: Bias initializer of every convolution.
+            bias_regularizer: Bias regularizer of every convolution.
+            activity_regularizer: Activity regularizer of every convolution.
+            kernel_constraint: Kernel constraint of every convolution.
+            bias_constraint: Bias constraint of every convolution.
+            dropout: Dropout rate at the end of each stage.
+            dense_units: Number of units of the hidden dense layer.
+            dense_dropout: Dropout rate after the hidden dense layer.
+            rescaling: ``(scale, offset)`` applied to pixels in 0 to 255, such as ``(1 / 255, 0)`` for values in 0 to 1;
+                None if the images are already rescaled.
+            batch_norm: Whether batch normalization follows each activation.
+            norm_momentum: Momentum of the moving mean and variance of batch normalization.
 
         Input shape:
-            ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` if channels come first.
+            ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` with channels first.
 
         Output shape:
             ``(batch, classes)``, probabilities.
 
         Raises:
-            ModelError: ``groups`` does not divide the filters, or the image is too small for this many layers.
+            ModelError: ``downsample`` is unknown, ``groups`` does not divide a number of filters, or the images are too
+                small for this many layers.
         """
         channels_last = keras.config.image_data_format() == "channels_last"
         shared = {
@@ -102,7 +111,7 @@ class StridedNet:
             "bias_constraint": bias_constraint,
         }
         if downsample not in ("strides", "max_pool"):
-            raise ModelError(f"downsample is 'strides' or 'max_pool'. Received: {downsample!r}")
+            raise ModelError(f"downsample must be 'strides' or 'max_pool'. Received: {downsample!r}")
         _check_groups(groups, stem_filters, filters)
 
         def conv(x: Any, count: int, kernel: Any, pad: str, name: str, **more: Any) -> Any:
@@ -135,7 +144,7 @@ class StridedNet:
         except ValueError as error:
             raise ModelError(
                 f"StridedNet cannot be built for images of {width}x{height} pixels: {_first_line(error)}; "
-                "take larger images, smaller kernels or fewer stages"
+                "use larger images, smaller kernels or fewer stages"
             ) from error
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(dense_units, kernel_initializer=fresh(init), name="dense")(x)
@@ -149,7 +158,7 @@ def _check_groups(groups: int, stem_filters: int, filters: Sequence[int]) -> Non
     for count in (stem_filters, *filters):
         if count % groups:
             raise ModelError(
-                f"groups must divide the filters of the stem and of each stage: {groups} does not divide {count}. "
+                f"groups must divide stem_filters and each of filters: {groups} does not divide {count}. "
                 f"Received: groups={groups}, stem_filters={stem_filters}, filters={tuple(filters)}"
             )
 

@@ -1,4 +1,4 @@
-"""Regularizers and constraints as a recipe writes them -> Keras objects."""
+"""Convert the regularizers and constraints of a recipe to Keras objects."""
 
 import keras
 
@@ -6,24 +6,25 @@ from stridednet.settings import CONSTRAINTS, REGULARIZERS, parse_term
 
 
 def regularizer(text: str) -> keras.regularizers.Regularizer | None:
-    """Return the regularizer that ``none``, ``l1(x)``, ``l2(x)`` or ``l1_l2(x, y)`` stands for.
+    """Return the regularizer for ``none``, ``l1(x)``, ``l2(x)`` or ``l1_l2(x, y)``.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: ``text`` is none of these.
     """
     term = parse_term(text, REGULARIZERS)
     return None if term.name == "none" else getattr(keras.regularizers, term.name)(*term.numbers)
 
 
 def constraint(text: str, axis: int | list[int]) -> keras.constraints.Constraint | None:
-    """Return the constraint that ``none``, ``max_norm(x)``, ``min_max_norm(x, y)``, ``non_neg`` or ``unit_norm`` means.
+    """Return the constraint for ``none``, ``max_norm(x)``, ``min_max_norm(x, y)``, ``non_neg`` or ``unit_norm``.
 
     Args:
-        text: What the recipe says.
-        axis: What norms are taken over: for a kernel all that goes into one filter, ``[0, 1, 2]``; for a bias 0.
+        text: The value of the setting in the recipe.
+        axis: Axes over which norms are computed: ``[0, 1, 2]`` for a kernel, which is one norm per filter; 0 for a
+            bias.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: ``text`` is none of these.
     """
     term = parse_term(text, CONSTRAINTS)
     match term.name:

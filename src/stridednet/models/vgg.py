@@ -1,4 +1,4 @@
-"""VGG: 3x3 convolutions only, pooling between them, and more filters in each stage.
+"""VGG: stages of 3x3 convolutions and max pooling, each with more filters than the one before.
 
 Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556.
 """
@@ -9,29 +9,37 @@ from typing import Any
 import keras
 from keras import layers
 
-from stridednet.models.convolution import PLAIN, Style, activated, fresh, halved, normalized, part, unit
+from stridednet.models.conv_unit import PLAIN, Style, activated, fresh, halved, layer_name, normalized, unit
 from stridednet.models.frame import Rescaling, classifier, image_input
 
 
 def vgg_block(x: Any, filters: int, convolutions: int = 2, *, style: Style = PLAIN, name: str | None = None) -> Any:
-    """Put 3x3 convolutions behind each other, then 2x2 max pooling.
+    """Apply 3x3 convolutions and 2x2 max pooling.
 
-    Two of them see 5x5 pixels as one 5x5 convolution does, with 18 weights instead of 25 for each pair of channels and
-    an activation in between (section 2.3 of the paper).
+    Two 3x3 convolutions have the receptive field of one 5x5 convolution, with 18 instead of 25 weights for each pair of
+    channels and an additional activation (section 2.3 of the paper).
 
     Args:
-        x: ``(batch, height, width, channels)``.
-        filters: Of each convolution.
-        convolutions: How many.
-        style: Activation, initializer, regularizer and batch normalisation.
-        name: In front of the layers' names.
+        x: Tensor of shape ``(batch, height, width, channels)``.
+        filters: Number of filters of each convolution.
+        convolutions: Number of convolutions.
+        style: Activation, initializer, regularizer and batch normalization.
+        name: Prefix of the layers' names; None lets Keras choose them.
 
     Returns:
-        ``(batch, ceil(height / 2), ceil(width / 2), filters)``.
+        Tensor of shape ``(batch, ceil(height / 2), ceil(width / 2), filters)``.
+
+    Raises:
+        ValueError: ``x`` does not have four dimensions, or ``filters`` is not positive.
+
+    Example:
+        >>> x = keras.Input((224, 224, 3))
+        >>> vgg_block(x, 64).shape
+        (None, 112, 112, 64)
     """
     for number in range(1, convolutions + 1):
-        x = unit(x, filters, 3, style, name=part(name, f"conv{number}"))
-    return halved(x, 2, part(name, "pool"))
+        x = unit(x, filters, 3, style, name=layer_name(name, f"conv{number}"))
+    return halved(x, 2, layer_name(name, "pool"))
 
 
 def build_vgg(
@@ -49,27 +57,34 @@ def build_vgg(
     rescaling: Rescaling | None = None,
     style: Style = PLAIN,
 ) -> keras.Model:
-    """Build a small VGG, not compiled: a first block of one convolution, as in the paper's network A, and the stages.
+    """Build a small VGG, not compiled: a block with one convolution, as in the paper's network A, then the stages.
 
     Args:
-        width: Of the images, in pixels.
-        height: Of the images, in pixels.
-        depth: Channels of the images.
-        classes: How many there are to tell apart.
-        stem_filters: Of the first block, which sees the whole image: few, since it costs most.
-        filters: Of each further block.
-        convolutions: In each further block.
-        dropout: Rate behind each further block.
-        dense_units: Width of the dense layer before the last; the paper has two of 4,096.
-        dense_dropout: Rate behind that dense layer.
-        rescaling: ``(scale, offset)`` for pixels in 0 to 255, or None.
-        style: Activation, initializer, regularizer and batch normalisation.
+        width: Image width, in pixels.
+        height: Image height, in pixels.
+        depth: Number of channels of the images.
+        classes: Number of classes.
+        stem_filters: Number of filters of the first block. It works at full resolution and so costs the most.
+        filters: Number of filters of the convolutions, per stage.
+        convolutions: Number of convolutions per stage.
+        dropout: Dropout rate after each stage.
+        dense_units: Number of units of the hidden dense layer; the paper has two with 4,096 units.
+        dense_dropout: Dropout rate after the hidden dense layer.
+        rescaling: ``(scale, offset)`` applied to pixels in 0 to 255, or None if the images are already rescaled.
+        style: Activation, initializer, regularizer and batch normalization.
 
     Input shape:
-        ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` if channels come first.
+        ``(batch, height, width, depth)``, or ``(batch, depth, height, width)`` with channels first.
 
     Output shape:
         ``(batch, classes)``, probabilities.
+
+    Raises:
+        ValueError: A number of filters or ``classes`` is not positive.
+
+    Example:
+        >>> build_vgg(96, 96, 3, 4).output_shape
+        (None, 4)
     """
     inputs, x = image_input(width, height, depth, rescaling)
     x = vgg_block(x, stem_filters, 1, style=style, name="stem")
