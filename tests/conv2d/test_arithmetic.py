@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Sequence
 
 import stridednet  # noqa: F401  -- before keras, to choose its backend
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from keras import layers
 
-from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, chain, never_read
+from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, chain, never_read, unread_share
 from stridednet.conv2d.initialization import INITIALIZERS, standard_deviation
 from stridednet.conv2d.windows import windows
 from stridednet.errors import ModelError
@@ -230,3 +231,10 @@ def test_strides_with_dilation_is_refused_by_keras_too() -> None:
         layers.Conv2D(4, 3, strides=(2, 1), dilation_rate=(1, 2))
     with pytest.raises(ModelError, match="strides with dilation"):
         Conv2DLayer(4, (3, 3), (2, 1), "same", (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "unread"), [((), (), 0), ((0,), (), 6), ((), (1, 5), 8), ((0,), (1, 5), 12), (range(4), (), 24)]
+)
+def test_unread_share_counts_a_pixel_once(rows: Sequence[int], columns: Sequence[int], unread: int) -> None:
+    assert unread_share(rows, columns, (4, 6, 3)) == pytest.approx(unread / 24)

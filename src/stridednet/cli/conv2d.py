@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stridednet.cli.screen import size_text, wide_console
-from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read
+from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
 
@@ -217,9 +217,8 @@ def _unread(unread: tuple[tuple[int, ...], tuple[int, ...]], shape: tuple[int, i
     rows, columns = unread
     if not rows and not columns:
         return "nothing, every pixel is used"
-    share = 1 - (1 - len(rows) / shape[0]) * (1 - len(columns) / shape[1])
     parts = [positions(name, numbers) for name, numbers in (("row", rows), ("column", columns)) if numbers]
-    return f"{' and '.join(parts)}: {share:.1%} of the pixels"
+    return f"{' and '.join(parts)}: {unread_share(rows, columns, shape):.1%} of the pixels"
 
 
 def _position(shift: tuple[float, float]) -> str:

@@ -222,6 +222,20 @@ def never_read(facts: Sequence[Conv2DFacts]) -> tuple[tuple[int, ...], tuple[int
     return _missing(facts[0].rows, rows), _missing(facts[0].columns, columns)
 
 
+def unread_share(rows: Sequence[int], columns: Sequence[int], shape: Sequence[int]) -> float:
+    """Return the share of an image's pixels that lie in an unread row or column.
+
+    >>> round(unread_share([95], [95], (96, 96, 3)), 4)  # 191 of 9,216 pixels
+    0.0207
+
+    Args:
+        rows: Indices of the unread rows.
+        columns: Indices of the unread columns.
+        shape: Shape of the image, ``(height, width, ...)``.
+    """
+    return 1 - (1 - len(rows) / shape[0]) * (1 - len(columns) / shape[1])
+
+
 def _missing(axis: Windows, read: frozenset[int]) -> tuple[int, ...]:
     return tuple(place for place in range(axis.size) if place not in read)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from stridednet.conv2d.arithmetic import Conv2DFacts
+from stridednet.conv2d.arithmetic import Conv2DFacts, unread_share
 from stridednet.conv2d.finding import ARITHMETIC, TUTORIAL, Finding
 from stridednet.conv2d.network import LayerRecord, Network
 
@@ -92,7 +92,6 @@ def unread_pixels(network: Network) -> Iterator[Finding]:
         if not rows and not columns:
             continue
         height, width = layer.input_shape[:2]
-        share = 1 - (1 - len(rows) / height) * (1 - len(columns) / width)
         gaps = any(
             stride > (size - 1) * spread + 1
             for stride, size, spread in zip(
@@ -104,7 +103,8 @@ def unread_pixels(network: Network) -> Iterator[Finding]:
             "pixels that are never read",
             "problem" if gaps and not shortcut else "note",
             layer.name,
-            f"{len(rows)} of {height} rows, {len(columns)} of {width} columns: {share:.1%} of the input",
+            f"{len(rows)} of {height} rows, {len(columns)} of {width} columns: "
+            f"{unread_share(rows, columns, layer.input_shape):.1%} of the input",
             "the strides are larger than the kernel"
             if gaps
             else "what the strides leave over at the border is dropped",
