@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stridednet.conv2d.initialization import Initializer
-from stridednet.conv2d.windows import Padding
+from stridednet.conv2d.window import Padding
 
 ActivationName = Literal[
     "elu", "gelu", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh"

@@ -12,7 +12,7 @@ from keras import layers
 
 from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, chain, never_read, unread_share
 from stridednet.conv2d.initialization import INITIALIZERS, standard_deviation
-from stridednet.conv2d.windows import windows
+from stridednet.conv2d.window import windows
 from stridednet.errors import ModelError
 
 # The seven convolutions of the tutorial's network and their outputs at 96x96x3, as its table has them.

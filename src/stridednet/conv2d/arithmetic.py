@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from stridednet.conv2d.initialization import INITIALIZERS, gain_through_relu, standard_deviation
-from stridednet.conv2d.windows import Padding, Windows, windows
+from stridednet.conv2d.window import Padding, Windows, windows
 from stridednet.errors import ModelError
 
 Shape = tuple[int, int, int]  # height, width, channels

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as nn
 from keras import layers
 
-from stridednet.conv2d.windows import windows
+from stridednet.conv2d.window import windows
 from stridednet.executor.block import Around, build_block, can_normalise, dropped
 from stridednet.executor.chains import is_relu
 from stridednet.executor.context import Kernel, Setting

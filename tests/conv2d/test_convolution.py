@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stridednet.conv2d.arithmetic import Conv2DLayer, chain
-from stridednet.conv2d.convolve import convolve, pad
+from stridednet.conv2d.convolution import convolve, pad
 
 _LAYERS = [
     Conv2DLayer(4, kernel, strides, padding, dilation)
