@@ -83,20 +83,23 @@ def test_a_layer_may_be_written_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*LAYER, "--image", "a.png"), "--image, --kernel and --run say what --show draws: add --show FILE"),
+        ((*LAYER, "--image", "a.png"), "--image, --kernel and --run are only used with --show: add --show FILE"),
         ((*LAYER, "--show", "show.jpg"), "the name must end in .png or .gif"),
         ((*LAYER, "--show", "none/show.png"), "there is no folder none; make it first"),
         ((*LAYER, "--show", "show.png", "--image", "none.png"), "--image none.png: cannot be read: No such file"),
         ((*LAYER, "--show", "show.png", "--image", "text.png"), "--image text.png: no image"),
         ((*LAYER, "--show", "text.png", "--image", "text.png"), "would overwrite the picture that --image names"),
-        ((*LAYER, "--show", "show.png", "--kernel", "emboss"), "--kernel is edge, blur or sharpen. Received: 'emboss'"),
-        (("28x28x3", "4,3", "4,3", "--show", "show.png"), "--show draws one layer. Received: a chain of 2"),
+        (
+            (*LAYER, "--show", "show.png", "--kernel", "emboss"),
+            "the kernel's name must be edge, blur or sharpen. Received: 'emboss'",
+        ),
+        (("28x28x3", "4,3", "4,3", "--show", "show.png"), "--show draws a single layer. Received: a chain of 2 layers"),
         (("28x28x5", "4,3", "--show", "show.png"), "1 or 3 channels. Received: 5 channels"),
-        (("--show", "show.png"), "the input is missing"),
+        (("--show", "show.png"), "missing input shape"),
         (("--run", "none", "--show", "show.png"), "no finished run in none: it has no model.keras"),
-        (("28x28x3", "--run", "r", "--show", "show.png"), "leave SHAPE away"),
-        (("--run", "r", "--strides", "1", "--show", "show.png"), "leave --strides away"),
-        (("--run", "r", "--kernel", "edge", "--show", "show.png"), "leave --kernel away"),
+        (("28x28x3", "--run", "r", "--show", "show.png"), "omit SHAPE"),
+        (("--run", "r", "--strides", "1", "--show", "show.png"), "omit --strides"),
+        (("--run", "r", "--kernel", "edge", "--show", "show.png"), "omit --kernel"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
