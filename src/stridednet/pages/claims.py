@@ -33,7 +33,7 @@ def lines(parameter: str | None, width: int, wrap: Wrap) -> Iterator[Text]:
         yield from wrap(f"Base: {_base(claim)}.", width, "  ")
         for row in found:
             yield from wrap(f"`{row.variant}`, {row.data}:", width, "    ")
-            claimed = f"; claimed: {row.expected}; verdict: {row.verdict}" if row.expected else ""
+            claimed = f"; claim ({row.expected}): {row.verdict}" if row.expected else ""
             for line in wrap(f"{_difference(row)} points, time x {row.time_ratio:.2f}{claimed}", width, "      "):
                 line.highlight_words([row.verdict] if row.verdict else [], _COLORS[row.verdict])
                 yield line

@@ -39,7 +39,7 @@ def first_kernel(network: Network) -> Iterator[Finding]:
             first.name,
             f"kernel {_size(conv)} on images of {size} pixels",
             f"the tutorial recommends only 1x1 and 3x3 up to {SMALL_IMAGE} pixels (its own StridedNet deviates)",
-            "try kernel_size 3 and measure it; for StridedNet: `stridednet train --set model.stem_kernel=3`",
+            "use kernel_size 3 and measure the effect; for StridedNet: `stridednet train --set model.stem_kernel=3`",
             TUTORIAL,
         )
     elif kernel <= 3 and size > SMALL_IMAGE:
@@ -49,7 +49,7 @@ def first_kernel(network: Network) -> Iterator[Finding]:
             first.name,
             f"kernel {_size(conv)} on images of {size} pixels",
             f"above {SMALL_IMAGE} pixels, a 5x5 or 7x7 first layer with strides learns larger shapes and downsamples",
-            "try kernel_size 5 or 7 with strides 2, in this layer only",
+            "use kernel_size 5 or 7 with strides 2, in this layer only",
             TUTORIAL,
         )
 

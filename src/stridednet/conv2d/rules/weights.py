@@ -96,7 +96,7 @@ def l2_strength(network: Network) -> Iterator[Finding]:
             network.name,
             f"none of {len(strengths)} convolutions has a kernel_regularizer with L2",
             "L2 is one way to reduce overfitting; weight decay and augmentation are others",
-            f"if training accuracy is well above test accuracy, try L2 between {start}",
+            f"if training accuracy is well above test accuracy, use L2 between {start}",
             TUTORIAL,
         )
 
