@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -33,6 +34,9 @@ SMALL = {
     "optimizer.learning_rate": 0.002,
     "augmentation.horizontal_flip": False,
 }
+
+if TYPE_CHECKING:
+    import keras
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -68,6 +72,22 @@ def copy_digits(digits: Path, folder: Path, labels: str, count: int, skip: int =
         (folder / label).mkdir(parents=True)
         for picture in sorted((digits / label).iterdir())[skip : skip + count]:
             shutil.copy(picture, folder / label)
+    return folder
+
+
+def write_run(folder: Path, model: "keras.Model", classes: int) -> Path:
+    """Write a finished run of a model that was not trained here."""
+    from stridednet.recipe import Recipe
+    from stridednet.run import Run, SplitRow
+    from stridednet.training.history import EpochRow
+
+    labels = [f"class {number}" for number in range(classes)]
+    run = Run.create(Recipe(), folder)
+    run.write_labels(labels)
+    run.write_split([SplitRow("a.png", labels[0], "train")])
+    run.write_history([EpochRow(1, 1.0, 0.5, 1.0, 0.5, 1e-4, 1, 1, 1.0, 1.0)])
+    run.write_model(model)
+    run.finish("", {"labels": labels})
     return folder
 
 

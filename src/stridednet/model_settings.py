@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from stridednet.conv2d.initialization import Initializer
-from stridednet.conv2d.windows import Padding
+from stridednet.conv2d.window import Padding
 from stridednet.settings import ActivationName, Constraint, PositiveInt, Rate, Regularizer, Settings
 
 Filters = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]

@@ -34,9 +34,9 @@ def test_the_screen_of_one_layer(command: Command) -> None:
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[2:] if not line.startswith(" "))
     assert lines["output"] == "45x45x16"
     assert lines["parameters"] == "2,368 = 7x7x3x16 weights + 16 biases"
-    assert lines["multiply-adds"] == "4,762,800 an image"  # 45 * 45 * 7 * 7 * 3 * 16
+    assert lines["multiply-adds"] == "4,762,800 per image"  # 45 * 45 * 7 * 7 * 3 * 16
     assert lines["memory"].startswith("129.6 kB")  # 45 * 45 * 16 * 4 bytes
-    assert lines["never"].endswith("row 95 and column 95: 2.1% of the pixels")
+    assert lines["unread"].endswith("row 95 and column 95 (2.1% of the pixels)")
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
@@ -46,26 +46,35 @@ def test_the_screen_of_a_chain(command: Command) -> None:
     rows = done.stdout.splitlines()
     assert rows[0].split()[:3] == ["layer", "output", "padding"]
     assert [row.split()[1] for row in rows[1:8]] == ["x".join(map(str, shape)) for shape in LAYERS.values()]
-    assert rows[8].split() == ["together", "293,120", "49,953,456", "721.0", "kB"]
-    assert "never read: row 95 and column 95: 2.1% of the pixels" in done.stdout
+    assert rows[8].split() == ["total", "293,120", "49,953,456", "721.0", "kB"]
+    assert "unread input: row 95 and column 95 (2.1% of the pixels)" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["96x96", "8,3"], "the input is written HEIGHTxWIDTHxCHANNELS, such as 96x96x3. Received: '96x96'"),
-        (["96x96x3"], "a layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7"),
-        (["96x96x3", "8,3", "--filters", "8"], "give one layer by --filters and --kernel-size, or a chain of LAYERs"),
-        (["96x96x3", "8"], "layer '8': kernel_size missing"),
-        (["96x96x3", "8,3,2"], "layer '8,3,2': only filters and kernel size come without a name. Received: '2'"),
-        (["96x96x3", "8,3,stride=2"], "layer '8,3,stride=2': no argument 'stride'; did you mean strides?"),
+        (["96x96", "8,3"], "the input shape must be HEIGHTxWIDTHxCHANNELS, such as 96x96x3. Received: '96x96'"),
+        (["96x96x3"], "a single layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7"),
+        (
+            ["96x96x3", "8,3", "--filters", "8"],
+            "give either a single layer by --filters and --kernel-size or a chain of layers",
+        ),
+        (["96x96x3", "8"], "layer '8': missing kernel_size"),
+        (
+            ["96x96x3", "8,3,2"],
+            "layer '8,3,2': only filters and kernel_size can be given without a name. Received: '2'",
+        ),
+        (["96x96x3", "8,3,stride=2"], "layer '8,3,stride=2': unknown argument 'stride'; did you mean strides?"),
         (["96x96x3", "8,3,strides=2,strides=1"], "strides is given twice"),
-        (["96x96x3", "8,three"], "kernel_size is a number or HEIGHTxWIDTH, such as 3 or 3x5. Received: 'three'"),
-        (["96x96x3", "8,3,use_bias=no"], "use_bias is true or false. Received: 'no'"),
-        (["96x96x3", "8,3,strides=2,dilation_rate=2"], "Keras refuses strides with dilation."),
-        (["8x8x3", "8,5", "8,5"], "layer 2: a kernel that covers 5x5 does not fit into 4x4 without padding"),
-        (["96x96x3", "8,3,groups=2"], "2 does not divide 3 input channels; take 1"),
-        (["96x96x3", "8,3,padding=full"], "padding is 'same' or 'valid'. Received: padding='full'"),
+        (["96x96x3", "8,three"], "kernel_size must be an integer or HEIGHTxWIDTH, such as 3 or 3x5. Received: 'three'"),
+        (["96x96x3", "8,3,use_bias=no"], "use_bias must be true or false. Received: 'no'"),
+        (
+            ["96x96x3", "8,3,strides=2,dilation_rate=2"],
+            "Keras does not support strides > 1 together with dilation_rate > 1.",
+        ),
+        (["8x8x3", "8,5", "8,5"], "layer 2: the kernel covers 5x5 pixels and does not fit into an input of 4x4"),
+        (["96x96x3", "8,3,groups=2"], "2 does not divide 3 input channels; use 1. Received: groups=2"),
+        (["96x96x3", "8,3,padding=full"], "padding must be 'same' or 'valid'. Received: padding='full'"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(command: Command, arguments: list[str], message: str) -> None:

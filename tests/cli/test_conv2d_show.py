@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import stridednet  # noqa: F401  -- before keras, to choose its backend
 
 import keras  # isort: skip
 
-from conftest import Command
+from conftest import Command, write_run
 from stridednet.cli.main import main
 
 LAYER = ("28x28x3", "--filters", "4", "--kernel-size", "3")
@@ -22,8 +23,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a run directory that `--run` reads."""
     folder = tmp_path_factory.mktemp("run")
     layers = [keras.Input((28, 28, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 5, 2, name="stem")]
-    keras.Sequential(layers).save(folder / "model.keras")
-    return folder
+    return write_run(folder, keras.Sequential(layers), 4)
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -83,20 +83,23 @@ def test_a_layer_may_be_given_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*LAYER, "--image", "a.png"), "--image, --kernel and --run say what --show draws: add --show FILE"),
+        ((*LAYER, "--image", "a.png"), "--image, --kernel and --run are only used with --show: add --show FILE"),
         ((*LAYER, "--show", "show.jpg"), "output file show.jpg: the name must end in .png or .gif"),
         ((*LAYER, "--show", "none/show.png"), "there is no folder none; create it first"),
         ((*LAYER, "--show", "show.png", "--image", "none.png"), "image none.png: cannot be read: No such file"),
         ((*LAYER, "--show", "show.png", "--image", "text.png"), "image text.png: no image"),
         ((*LAYER, "--show", "text.png", "--image", "text.png"), "would overwrite the image; choose another name"),
-        ((*LAYER, "--show", "show.png", "--kernel", "emboss"), "--kernel is edge, blur or sharpen. Received: 'emboss'"),
-        (("28x28x3", "4,3", "4,3", "--show", "show.png"), "--show draws one layer. Received: a chain of 2"),
+        (
+            (*LAYER, "--show", "show.png", "--kernel", "emboss"),
+            "the kernel's name must be edge, blur or sharpen. Received: 'emboss'",
+        ),
+        (("28x28x3", "4,3", "4,3", "--show", "show.png"), "--show draws a single layer. Received: a chain of 2 layers"),
         (("28x28x5", "4,3", "--show", "show.png"), "1 or 3 input channels can be drawn. Received: 5 channels"),
-        (("--show", "show.png"), "the input is missing"),
-        (("--run", "none", "--show", "show.png"), "no finished run in none: it has no model.keras"),
-        (("28x28x3", "--run", "r", "--show", "show.png"), "leave SHAPE away"),
-        (("--run", "r", "--strides", "1", "--show", "show.png"), "leave --strides away"),
-        (("--run", "r", "--kernel", "edge", "--show", "show.png"), "leave --kernel away"),
+        (("--show", "show.png"), "missing input shape"),
+        (("--run", "none", "--show", "show.png"), "there is no run directory none"),
+        (("28x28x3", "--run", "r", "--show", "show.png"), "omit SHAPE"),
+        (("--run", "r", "--strides", "1", "--show", "show.png"), "omit --strides"),
+        (("--run", "r", "--kernel", "edge", "--show", "show.png"), "omit --kernel"),
     ],
 )
 def test_errors_are_one_line(
@@ -118,10 +121,11 @@ def test_errors_are_one_line(
 
 
 def test_a_damaged_model_is_reported_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "model.keras").write_text("not a model")
-    assert _main(monkeypatch, "--run", tmp_path, "--show", tmp_path / "show.png") == 2
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "model.keras").write_text("not a model")
+    assert _main(monkeypatch, "--run", tmp_path / "run", "--show", tmp_path / "show.png") == 2
     error = capsys.readouterr().err
     assert "model.keras is not a model that Keras can load" in error
     assert error.count("\n") == 1

@@ -9,6 +9,7 @@ import stridednet  # noqa: F401  -- before keras, to choose its backend
 import keras  # isort: skip
 import pytest
 
+from conftest import write_run
 from stridednet.cli.main import main
 from stridednet.models.strided import StridedNet
 
@@ -67,10 +68,11 @@ def test_summary_of_a_model_with_settings_as_json(command: Command) -> None:
     assert result["layers"][-1]["output_shape"] == [9]
 
 
-def test_summary_of_a_saved_model_and_of_its_folder(command: Command, saved_model: Path) -> None:
+def test_summary_of_a_saved_model_and_of_a_run(command: Command, saved_model: Path, tmp_path: Path) -> None:
     before = saved_model.read_bytes()
     from_file = command("summary", str(saved_model), "--json")
-    from_folder = command("summary", str(saved_model.parent), "--json")
+    folder = write_run(tmp_path / "run", keras.saving.load_model(saved_model), 5)
+    from_folder = command("summary", str(folder), "--json")
     assert from_file.returncode == 0, from_file.stderr
     assert from_file.stdout == from_folder.stdout
     assert json.loads(from_file.stdout)["parameters"] == keras.saving.load_model(saved_model).count_params()
@@ -89,10 +91,10 @@ def test_errors_are_one_line(command: Command, saved_model: Path, tmp_path: Path
     broken = tmp_path / "broken.keras"
     broken.write_bytes(b"not a zip file")
     for arguments, message in (
-        (["vggg"], "no model 'vggg'; choose vgg"),
-        ([str(tmp_path)], f"{tmp_path} is not a run directory with a model: it has no model.keras"),
+        (["vggg"], "there is no model 'vggg'; choose vgg"),
+        ([str(tmp_path)], f"{tmp_path} is not a run directory: it has no recipe.toml"),
         ([str(broken)], f"{broken} is not a model that Keras can load"),
-        ([str(tmp_path / "gone.keras")], f"no such model file: {tmp_path / 'gone.keras'}; give a run directory"),
+        ([str(tmp_path / "gone.keras")], f"no such model: {tmp_path / 'gone.keras'}; give a run directory"),
         (
             [str(saved_model), "--image-size", "32"],
             "is a saved model: --image-size and --set only apply to",

@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Sequence
 
 import stridednet  # noqa: F401  -- before keras, to choose its backend
 
@@ -9,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from keras import layers
 
-from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, chain, never_read
+from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, chain, never_read, unread_share
 from stridednet.conv2d.initialization import INITIALIZERS, standard_deviation
-from stridednet.conv2d.windows import windows
+from stridednet.conv2d.window import windows
 from stridednet.errors import ModelError
 
-# The seven convolutions of the tutorial's network and their outputs at 96x96x3, as its table has them.
+# The seven convolutions of the tutorial's network and their outputs at 96x96x3, from its table.
 STRIDEDNET = (
     (Conv2DLayer(16, (7, 7), (2, 2)), (45, 45, 16)),
     (Conv2DLayer(32, (3, 3), padding="same"), (45, 45, 32)),
@@ -29,7 +30,7 @@ STRIDEDNET = (
 def test_the_layers_of_stridednet() -> None:
     facts = chain((96, 96, 3), [layer for layer, _ in STRIDEDNET])
     assert [fact.output_shape for fact in facts] == [shape for _, shape in STRIDEDNET]
-    # What is behind the convolutions: two vectors of batch normalisation that learn and two that do not, dense layers.
+    # The other layers: batch normalization, with two trainable and two non-trainable vectors each, and dense layers.
     norms = 4 * (32 + 32 + 64 + 64 + 128 + 128 + 512)
     dense = (6 * 6 * 128 + 1) * 512 + (512 + 1) * 4
     assert sum(fact.parameters for fact in facts) + norms + dense == 2_658_820
@@ -74,7 +75,7 @@ def test_shapes_parameters_and_unread_pixels_are_those_of_keras(
         with pytest.raises(ValueError, match="negative"):
             real(keras.KerasTensor((1, *size, channels)))
         return
-    # With weights of 1, the gradient of the sum of all outputs counts by how many windows a pixel is read.
+    # With weights of 1, the gradient of the sum of all outputs is the number of windows that read each pixel.
     real.build((1, *size, channels))
     real.trainable = False
     real.kernel.assign(np.ones(real.kernel.shape))
@@ -87,7 +88,7 @@ def test_shapes_parameters_and_unread_pixels_are_those_of_keras(
     rows, columns = fact.unread
     assert tuple(np.flatnonzero(~counts.any(1))) == (rows if len(columns) < size[1] else tuple(range(size[0])))
     assert tuple(np.flatnonzero(~counts.any(0))) == (columns if len(rows) < size[0] else tuple(range(size[1])))
-    # Each window reads `fan_in` values, less those that lie in the padding.
+    # Each window reads `fan_in` values, except those in the padding.
     taps = sum(len(fact.rows.read([row])) for row in range(fact.rows.output))
     taps *= sum(len(fact.columns.read([column])) for column in range(fact.columns.output))
     assert counts.sum() == taps * filters / groups
@@ -97,7 +98,7 @@ def test_shapes_parameters_and_unread_pixels_are_those_of_keras(
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(("strides", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2)])
-def test_padding_lies_where_keras_puts_it(padding: str, strides: int, dilation: int) -> None:
+def test_padding_is_where_keras_puts_it(padding: str, strides: int, dilation: int) -> None:
     for size, kernel in itertools.product((7, 8), (1, 2, 3, 4)):
         layer = Conv2DLayer(1, (kernel, kernel), (strides,) * 2, padding, (dilation,) * 2, use_bias=False)  # type: ignore[arg-type]
         (fact,) = chain((size, size, 1), [layer])
@@ -157,13 +158,13 @@ def test_receptive_field_jump_and_pixels_never_read_of_a_chain(chosen: list[Conv
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "padding", "shift"),
     [
-        (8, 3, 1, "same", 0.0),  # an odd kernel keeps every pixel in its place
-        (8, 2, 1, "same", 0.5),  # an even one looks half a pixel ahead
+        (8, 3, 1, "same", 0.0),  # an odd kernel keeps every pixel in place
+        (8, 2, 1, "same", 0.5),  # an even kernel is offset by half a pixel
         (8, 4, 1, "same", 0.5),
-        (8, 3, 2, "same", 0.5),  # the windows start at 0, 2, 4, 6: centres 1, 3, 5, 7, on average 4 instead of 3.5
+        (8, 3, 2, "same", 0.5),  # windows start at 0, 2, 4, 6: centers 1, 3, 5, 7, mean 4 instead of 3.5
         (7, 3, 2, "same", 0.0),
-        (96, 7, 2, "valid", -0.5),  # the last row is left over
-        (8, 1, 2, "same", -0.5),  # centres 0, 2, 4, 6
+        (96, 7, 2, "valid", -0.5),  # the last row is unread
+        (8, 1, 2, "same", -0.5),  # centers 0, 2, 4, 6
     ],
 )
 def test_shift_by_hand(size: int, kernel: int, stride: int, padding: str, shift: float) -> None:
@@ -183,15 +184,15 @@ def test_standard_deviation_is_that_of_keras(name: str, shape: tuple[int, int, i
     assert np.std(draws) == pytest.approx(expected, rel=0.03, abs=1e-9)
 
 
-def test_there_is_every_initializer_that_a_recipe_knows() -> None:
+def test_every_initializer_of_a_recipe_is_known() -> None:
     from typing import get_args
 
-    from stridednet.settings import Initializer
+    from stridednet.conv2d.initialization import Initializer
 
     assert set(INITIALIZERS) == set(get_args(Initializer))
 
 
-def test_gain_is_what_really_happens_to_a_signal() -> None:
+def test_gain_matches_real_layers() -> None:
     random = np.random.default_rng(0)
     image = np.abs(random.normal(size=(1, 14, 14, 32))).astype("float32")
     for name in ("he_normal", "glorot_uniform", "lecun_normal", "orthogonal"):
@@ -208,25 +209,32 @@ def test_gain_is_what_really_happens_to_a_signal() -> None:
 @pytest.mark.parametrize(
     ("arguments", "shape", "words"),
     [
-        ({"strides": (2, 2), "dilation_rate": (2, 2)}, (8, 8, 4), "strides with dilation"),
-        ({"groups": 3}, (8, 8, 3), "4 filters; take 1"),
-        ({"groups": 4}, (8, 8, 6), "6 input channels; take 1 or 2"),
-        ({"kernel_size": (9, 3)}, (8, 8, 4), "padding 'same'"),
-        ({"kernel_size": (0, 3)}, (8, 8, 4), "kernel_size is at least 1"),
-        ({"filters": 0}, (8, 8, 4), "filters is at least 1"),
+        ({"strides": (2, 2), "dilation_rate": (2, 2)}, (8, 8, 4), "strides > 1 together with dilation_rate > 1"),
+        ({"groups": 3}, (8, 8, 3), "4 filters; use 1"),
+        ({"groups": 4}, (8, 8, 6), "6 input channels; use 1 or 2"),
+        ({"kernel_size": (9, 3)}, (8, 8, 4), "use padding='same'"),
+        ({"kernel_size": (0, 3)}, (8, 8, 4), "kernel_size must be at least 1"),
+        ({"filters": 0}, (8, 8, 4), "filters must be at least 1"),
         ({"padding": "full"}, (8, 8, 4), "'same' or 'valid'"),
         ({"kernel_initializer": "he"}, (8, 8, 4), "he_normal"),
         ({}, (0, 8, 4), "Received: 0x8x4"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_way_around(arguments: dict[str, object], shape: Shape, words: str) -> None:
+def test_invalid_layers_raise_and_suggest_a_fix(arguments: dict[str, object], shape: Shape, words: str) -> None:
     chosen = {"filters": 4, "kernel_size": (3, 3), **arguments}
     with pytest.raises(ModelError, match=words):
         chain(shape, [Conv2DLayer(**chosen)])  # type: ignore[arg-type]
 
 
-def test_strides_with_dilation_is_refused_by_keras_too() -> None:
+def test_keras_rejects_strides_with_dilation_too() -> None:
     with pytest.raises(ValueError, match="dilation_rate"):
         layers.Conv2D(4, 3, strides=(2, 1), dilation_rate=(1, 2))
-    with pytest.raises(ModelError, match="strides with dilation"):
+    with pytest.raises(ModelError, match="together with dilation_rate"):
         Conv2DLayer(4, (3, 3), (2, 1), "same", (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "unread"), [((), (), 0), ((0,), (), 6), ((), (1, 5), 8), ((0,), (1, 5), 12), (range(4), (), 24)]
+)
+def test_unread_share_counts_a_pixel_once(rows: Sequence[int], columns: Sequence[int], unread: int) -> None:
+    assert unread_share(rows, columns, (4, 6, 3)) == pytest.approx(unread / 24)

@@ -1,4 +1,4 @@
-"""What the guide's texts claim of Keras and of StridedNet, tried out."""
+"""Tests of what the guide says about Keras and StridedNet."""
 
 import keras
 import numpy as np
@@ -10,16 +10,16 @@ from stridednet.errors import ModelError
 from stridednet.models.strided import StridedNet
 
 PLAIN = {"filters": 4, "kernel_size": 3}
-PICTURE = np.random.default_rng(0).normal(size=(8, 12, 12, 4)).astype("float32")
+IMAGE = np.random.default_rng(0).normal(size=(8, 12, 12, 4)).astype("float32")
 
 
 def _numbers(tensor: object) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(tensor))
 
 
-def _built(picture: np.ndarray = PICTURE, **arguments: object) -> layers.Conv2D:
+def _built(image: np.ndarray = IMAGE, **arguments: object) -> layers.Conv2D:
     layer = layers.Conv2D(**(PLAIN | arguments))
-    layer.build(picture.shape)
+    layer.build(image.shape)
     return layer
 
 
@@ -36,14 +36,14 @@ def _built(picture: np.ndarray = PICTURE, **arguments: object) -> layers.Conv2D:
         ({"filters": None}, "fully-defined"),
     ],
 )
-def test_what_keras_refuses(arguments: dict[str, object], message: str) -> None:
+def test_what_keras_rejects(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _built(**arguments)
 
 
-def test_what_keras_takes_without_a_word() -> None:
+def test_what_keras_accepts_silently() -> None:
     assert layers.Conv2D(None, 3).filters is None
-    assert _built(kernel_size=13, padding="SAME")(PICTURE).shape == (8, 12, 12, 4)
+    assert _built(kernel_size=13, padding="SAME")(IMAGE).shape == (8, 12, 12, 4)
     assert _built(kernel_regularizer="L1L2").kernel_regularizer.get_config() == {"l1": 0.0, "l2": 0.0}
     assert _built(kernel_regularizer="l2").kernel_regularizer.get_config() == {"l2": 0.01}
     ignored = _built(use_bias=False, bias_initializer="ones", bias_constraint="non_neg", bias_regularizer="l2")
@@ -63,22 +63,22 @@ def test_zeros_of_same_padding(kernel: int, strides: int, size: int, zeros: tupl
 
 def test_the_stem_never_reads_the_last_row_and_column() -> None:
     stem = layers.Conv2D(1, 7, 2, kernel_initializer="ones")
-    picture = np.zeros((1, 96, 96, 1), "float32")
-    picture[:, 95], picture[:, :, 95] = 1, 1
-    assert not _numbers(stem(picture)).any()
-    picture[:, 94] = 1
-    assert _numbers(stem(picture)).any()
+    image = np.zeros((1, 96, 96, 1), "float32")
+    image[:, 95], image[:, :, 95] = 1, 1
+    assert not _numbers(stem(image)).any()
+    image[:, 94] = 1
+    assert _numbers(stem(image)).any()
 
 
 def test_activation_none_is_linear_and_a_name_equals_a_layer() -> None:
     assert _built().activation is keras.activations.linear
     layer = _built(activation="relu")
-    within = _numbers(layer(PICTURE))
+    within = _numbers(layer(IMAGE))
     layer.activation = keras.activations.linear
-    assert np.array_equal(within, _numbers(layers.Activation("relu")(layer(PICTURE))))
+    assert np.array_equal(within, _numbers(layers.Activation("relu")(layer(IMAGE))))
     assert [weight.name for weight in _built(activation=layers.PReLU()).trainable_weights][:2] == ["kernel", "bias"]
     with_weights = layers.Conv2D(4, 3, activation=layers.PReLU())
-    with_weights(PICTURE)
+    with_weights(IMAGE)
     assert len(with_weights.trainable_weights) == 3
 
 
@@ -88,40 +88,40 @@ def test_two_linear_layers_are_one_larger_layer() -> None:
     impulses = np.eye(size * size, dtype="float32").reshape(-1, size, size, 1)
     kernel = _numbers(second(first(impulses))).reshape(size, size, 1, 1)
     one = layers.Conv2D(1, size, 2, use_bias=False)
-    picture = PICTURE[:1, :, :, :1].repeat(3, 1).repeat(3, 2)
-    one.build(picture.shape)
+    image = IMAGE[:1, :, :, :1].repeat(3, 1).repeat(3, 2)
+    one.build(image.shape)
     one.kernel.assign(kernel)
-    np.testing.assert_allclose(_numbers(one(picture)), _numbers(second(first(picture))), atol=1e-5)
+    np.testing.assert_allclose(_numbers(one(image)), _numbers(second(first(image))), atol=1e-5)
 
 
 def test_softmax_works_on_the_width_if_channels_come_first() -> None:
-    first = np.transpose(PICTURE, (0, 3, 1, 2))
+    first = np.transpose(IMAGE, (0, 3, 1, 2))
     output = _numbers(layers.Conv2D(4, 3, activation="softmax", data_format="channels_first")(first))
     np.testing.assert_allclose(output.sum(-1), 1, atol=1e-5)
     assert abs(output.sum(1) - 1).max() > 0.1
 
 
-def test_flatten_told_of_the_format_keeps_the_order() -> None:
-    first = np.transpose(PICTURE, (0, 3, 1, 2))
-    last = _numbers(layers.Flatten()(PICTURE))
+def test_flatten_with_the_data_format_keeps_the_order() -> None:
+    first = np.transpose(IMAGE, (0, 3, 1, 2))
+    last = _numbers(layers.Flatten()(IMAGE))
     assert np.array_equal(_numbers(layers.Flatten(data_format="channels_first")(first)), last)
     assert not np.array_equal(_numbers(layers.Flatten()(first)), last)
 
 
-def test_a_bias_directly_in_front_of_batch_normalisation_is_cancelled() -> None:
+def test_a_bias_directly_before_batch_normalization_is_canceled() -> None:
     layer, norm = _built(), layers.BatchNormalization()
-    before = _numbers(norm(layer(PICTURE), training=True))
-    before_relu = _numbers(norm(ops.relu(layer(PICTURE)), training=True))
+    before = _numbers(norm(layer(IMAGE), training=True))
+    before_relu = _numbers(norm(ops.relu(layer(IMAGE)), training=True))
     layer.bias.assign(np.array([5, -3, 2, 1], "float32"))
-    np.testing.assert_allclose(_numbers(norm(layer(PICTURE), training=True)), before, atol=1e-4)
-    assert abs(_numbers(norm(ops.relu(layer(PICTURE)), training=True)) - before_relu).max() > 1
+    np.testing.assert_allclose(_numbers(norm(layer(IMAGE), training=True)), before, atol=1e-4)
+    assert abs(_numbers(norm(ops.relu(layer(IMAGE)), training=True)) - before_relu).max() > 1
 
 
-def test_a_larger_kernel_is_scaled_back_by_batch_normalisation_even_behind_relu() -> None:
+def test_a_larger_kernel_is_scaled_back_by_batch_normalization_even_after_relu() -> None:
     layer, norm = _built(), layers.BatchNormalization()
-    before = _numbers(norm(ops.relu(layer(PICTURE)), training=True))
+    before = _numbers(norm(ops.relu(layer(IMAGE)), training=True))
     layer.kernel.assign(layer.kernel * 10)
-    np.testing.assert_allclose(_numbers(norm(ops.relu(layer(PICTURE)), training=True)), before, atol=0.05)
+    np.testing.assert_allclose(_numbers(norm(ops.relu(layer(IMAGE)), training=True)), before, atol=0.05)
 
 
 @pytest.mark.parametrize("seed", [None, 1])
@@ -138,19 +138,19 @@ def test_bias_initializer_none_is_not_zeros() -> None:
     assert _numbers(_built(bias_initializer=None).bias).all()
 
 
-def test_l2_has_no_half_and_belongs_to_evaluate() -> None:
+def test_l2_has_no_factor_of_one_half_and_is_included_in_evaluate() -> None:
     assert float(keras.regularizers.L2(0.1)(np.array([1.0, 2.0], "float32"))) == pytest.approx(0.5)
     model = StridedNet.build(96, 96, 3, 4, keras.regularizers.L2(0.0005))
     penalty = sum(float(_numbers(loss)) for loss in model.losses)
     assert penalty == pytest.approx(0.46, abs=0.02)
     model.compile(loss="categorical_crossentropy")
-    pictures, labels = np.zeros((4, 96, 96, 3), "float32"), np.eye(4, dtype="float32")
-    predicted = _numbers(model(pictures, training=False))
+    images, labels = np.zeros((4, 96, 96, 3), "float32"), np.eye(4, dtype="float32")
+    predicted = _numbers(model(images, training=False))
     entropy = float(np.mean(-np.log((predicted * labels).sum(1))))
-    assert model.evaluate(pictures, labels, verbose=0) == pytest.approx(entropy + penalty, rel=1e-4)
+    assert model.evaluate(images, labels, verbose=0) == pytest.approx(entropy + penalty, rel=1e-4)
 
 
-def test_activity_regularizer_is_divided_by_the_pictures_only() -> None:
+def test_activity_regularizer_is_divided_by_the_number_of_images_only() -> None:
     def penalty(count: int, size: int) -> float:
         layer = layers.Conv2D(1, 1, kernel_initializer="ones", activity_regularizer="l2")
         layer(np.ones((count, size, size, 1), "float32"))
@@ -163,7 +163,7 @@ def test_activity_regularizer_is_divided_by_the_pictures_only() -> None:
     assert float(_numbers(cut_off.losses[0])) == 0
 
 
-def test_unit_norm_wants_an_axis_in_a_convolution() -> None:
+def test_unit_norm_needs_an_axis_in_a_convolution() -> None:
     kernel = ops.convert_to_tensor(np.random.default_rng(0).normal(size=(3, 3, 2, 4)).astype("float32"))
 
     def norms(constraint: keras.constraints.Constraint) -> np.ndarray:
@@ -180,17 +180,17 @@ def test_weights_with_a_bias_do_not_load_into_a_layer_without() -> None:
         without.set_weights(with_bias.get_weights())
 
 
-def test_one_group_a_channel_is_a_depthwise_convolution() -> None:
+def test_one_group_per_channel_is_a_depthwise_convolution() -> None:
     grouped, depthwise = _built(groups=4), layers.DepthwiseConv2D(3)
-    depthwise.build(PICTURE.shape)
+    depthwise.build(IMAGE.shape)
     depthwise.kernel.assign(ops.reshape(grouped.kernel, (3, 3, 4, 1)))
-    np.testing.assert_allclose(_numbers(depthwise(PICTURE)), _numbers(grouped(PICTURE)), atol=1e-5)
+    np.testing.assert_allclose(_numbers(depthwise(IMAGE)), _numbers(grouped(IMAGE)), atol=1e-5)
 
 
-def test_dilation_reaches_farther_with_the_same_weights() -> None:
+def test_dilation_enlarges_the_extent_with_the_same_weights() -> None:
     dilated = _built(dilation_rate=2)
     assert dilated.count_params() == _built().count_params()
-    assert dilated(PICTURE).shape[1:3] == (8, 8)
+    assert dilated(IMAGE).shape[1:3] == (8, 8)
 
 
 def test_numbers_of_stridednet() -> None:

@@ -20,9 +20,9 @@ SIGNATURE = {
     for name, parameter in inspect.signature(layers.Conv2D.__init__).parameters.items()
     if name not in ("self", "kwargs")
 }
-DIGITS = 28  # what the data set `digits` suggests, on which a command without a data set trains
+DIGITS = 28  # image size of the data set `digits`, which a command without a data set trains on
 PLAIN = {"filters": 4, "kernel_size": 3}
-PICTURE = np.random.default_rng(0).normal(size=(8, 12, 12, 4)).astype("float32")
+IMAGE = np.random.default_rng(0).normal(size=(8, 12, 12, 4)).astype("float32")
 
 every_parameter = pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
 
@@ -38,9 +38,9 @@ def _texts(parameter: Parameter) -> list[str]:
     ]
 
 
-def _built(picture: np.ndarray = PICTURE, **arguments: object) -> layers.Conv2D:
+def _built(image: np.ndarray = IMAGE, **arguments: object) -> layers.Conv2D:
     layer = layers.Conv2D(**(PLAIN | arguments))
-    layer.build(picture.shape)
+    layer.build(image.shape)
     return layer
 
 
@@ -54,10 +54,10 @@ def test_names_and_defaults_are_those_of_the_installed_keras() -> None:
     assert len(PARAMETERS) == 16
 
 
-def test_a_layer_with_the_defaults_spelt_out_is_the_layer_without() -> None:
-    spelt_out = {parameter.name: parameter.default for parameter in PARAMETERS if parameter.default is not REQUIRED}
-    written, plain = _built(**spelt_out).get_config(), _built().get_config()
-    assert {name: written[name] for name in SIGNATURE} == {name: plain[name] for name in SIGNATURE}
+def test_passing_the_defaults_changes_nothing() -> None:
+    explicit = {parameter.name: parameter.default for parameter in PARAMETERS if parameter.default is not REQUIRED}
+    given, plain = _built(**explicit).get_config(), _built().get_config()
+    assert {name: given[name] for name in SIGNATURE} == {name: plain[name] for name in SIGNATURE}
 
 
 def test_the_four_that_matter_come_first_and_groups_stay_together() -> None:
@@ -84,20 +84,21 @@ def test_every_page_is_complete(parameter: Parameter) -> None:
 
 
 @every_parameter
-def test_keras_takes_every_name(parameter: Parameter) -> None:
+def test_keras_accepts_every_name(parameter: Parameter) -> None:
     for name in parameter.names:
         layer = _built(**{parameter.name: name})
-        assert layer(PICTURE).shape[0] == len(PICTURE)
+        assert layer(IMAGE).shape[0] == len(IMAGE)
     if parameter.names:
         with pytest.raises(ValueError, match=r"Could not interpret|must be"):
             _built(**{parameter.name: "no such name"})
 
 
-def test_names_leave_nothing_out() -> None:
+def test_names_are_complete() -> None:
     assert find_parameter("padding").names == ("valid", "same")
     with pytest.raises(ValueError, match=r"must be .* one of \{'valid', 'same'\}|one of \{'same', 'valid'\}"):
         layers.Conv2D(4, 3, padding="causal")
-    from stridednet.settings import CONSTRAINTS, Initializer
+    from stridednet.conv2d.initialization import Initializer
+    from stridednet.settings import CONSTRAINTS
 
     assert set(find_parameter("kernel_initializer").names) == set(Initializer.__args__)  # type: ignore[attr-defined]
     constraints = {form.partition("(")[0] for form in CONSTRAINTS} - {"none"}
@@ -139,7 +140,7 @@ def test_every_command_within_a_text_runs(command: Command) -> None:
 
 
 @pytest.mark.parametrize("name", ["kernel_size", "kernel-size", "Kernel_Size", " KERNEL-SIZE "])
-def test_a_parameter_is_found_however_it_is_written(name: str) -> None:
+def test_case_and_hyphens_are_ignored(name: str) -> None:
     assert find_parameter(name).name == "kernel_size"
 
 
@@ -151,11 +152,11 @@ def test_a_parameter_is_found_however_it_is_written(name: str) -> None:
         ("dilation", "did you mean dilation_rate?"),
         ("size", "did you mean kernel_size?"),
         ("constraint", "did you mean kernel_constraint or bias_constraint?"),
-        ("zzz", "its parameters: filters, kernel_size, strides, padding, "),
-        ("", "its parameters: filters, kernel_size, strides, padding, "),
+        ("zzz", "its parameters are filters, kernel_size, strides, padding, "),
+        ("", "its parameters are filters, kernel_size, strides, padding, "),
     ],
 )
-def test_an_unknown_parameter_has_near_misses(name: str, advice: str) -> None:
+def test_an_unknown_parameter_suggests_similar_names(name: str, advice: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"Conv2D has no parameter '{name}'; {advice}")):
         find_parameter(name)
 

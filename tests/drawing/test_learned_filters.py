@@ -7,8 +7,8 @@ from keras import layers
 
 from stridednet.drawing.learned_filters import learned_example
 from stridednet.errors import ModelError
+from stridednet.model_settings import MODEL_SETTINGS
 from stridednet.models.catalogue import MODELS, build_model
-from stridednet.settings import ModelSettings
 
 
 def _model(*stack: keras.Layer, shape: tuple[int | None, ...] = (28, 28, 3)) -> keras.Model:
@@ -44,7 +44,7 @@ def test_it_is_the_first_convolution_without_its_activation() -> None:
 
 def test_every_model_of_the_catalogue_can_be_drawn() -> None:
     for name in MODELS:
-        model = build_model(ModelSettings(name=name), 64, 3)
+        model = build_model(MODEL_SETTINGS[name](), 64, 3)
         example = learned_example(model, name, None)
         first = next(layer for layer in model.layers if isinstance(layer, layers.Conv2D))
         assert example.facts.output_shape == first.output.shape[1:], name

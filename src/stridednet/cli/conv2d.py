@@ -1,4 +1,4 @@
-"""``stridednet conv2d``: the arithmetic of a layer, or of a chain of them."""
+"""``stridednet conv2d``: the arithmetic of a layer or of a chain of layers."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stridednet.cli.screen import size_text, wide_console
-from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read
+from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
 
@@ -16,50 +16,48 @@ from stridednet.errors import InputError
 def conv2d_command(
     context: typer.Context,
     shape: Annotated[
-        str | None, typer.Argument(metavar="HEIGHTxWIDTHxCHANNELS", help="The input, such as 96x96x3.")
+        str | None, typer.Argument(metavar="HEIGHTxWIDTHxCHANNELS", help="Input shape, such as 96x96x3.")
     ] = None,
     layers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[LAYER]...", help="Layers in a chain, each written like 16,7,strides=2,padding=same."),
+        typer.Argument(metavar="[LAYER]...", help="Layers of a chain, each written like 16,7,strides=2,padding=same."),
     ] = None,
-    filters: Annotated[int | None, typer.Option(help="One layer: how many filters.")] = None,
-    kernel_size: Annotated[str | None, typer.Option(metavar="N|HxW", help="One layer: its kernel.")] = None,
-    strides: Annotated[str, typer.Option(metavar="N|HxW", help="From one window to the next.")] = "1",
-    padding: Annotated[str, typer.Option(metavar="same|valid", help="Zeros around the input, or none.")] = "valid",
-    dilation_rate: Annotated[str, typer.Option(metavar="N|HxW", help="From one tap to the next.")] = "1",
-    groups: Annotated[int, typer.Option(help="Into how many parts channels and filters are divided.")] = 1,
-    use_bias: Annotated[bool, typer.Option(help="With a bias.")] = True,
-    kernel_initializer: Annotated[str, typer.Option(help="What the weights are drawn by.")] = "glorot_uniform",
-    as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
+    filters: Annotated[int | None, typer.Option(help="Number of filters of a single layer.")] = None,
+    kernel_size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help="Height and width of a single layer's kernel.")
+    ] = None,
+    strides: Annotated[str, typer.Option(metavar="N|HxW", help="Step between windows, in pixels.")] = "1",
+    padding: Annotated[str, typer.Option(metavar="same|valid", help="Whether to pad the input with zeros.")] = "valid",
+    dilation_rate: Annotated[str, typer.Option(metavar="N|HxW", help="Step between kernel elements, in pixels.")] = "1",
+    groups: Annotated[int, typer.Option(help="Number of groups that channels and filters are split into.")] = 1,
+    use_bias: Annotated[bool, typer.Option(help="Whether the layer has a bias.")] = True,
+    kernel_initializer: Annotated[str, typer.Option(help="Initializer of the weights.")] = "glorot_uniform",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     show: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Draw what the layer does to a picture: .png, or .gif for the kernel's path."
-        ),
+        typer.Option(metavar="FILE", help="Draw the layer applied to a picture: .png, or .gif to animate the kernel."),
     ] = None,
-    image: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The picture for --show, instead of a digit.")
-    ] = None,
+    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Picture for --show. [default: a digit]")] = None,
     kernel: Annotated[
-        str | None, typer.Option(metavar="edge|blur|sharpen", help="The kernel for --show, instead of all three.")
+        str | None, typer.Option(metavar="edge|blur|sharpen", help="Kernel for --show. [default: all three]")
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Take the layer from a run: its first Conv2D, with the learned filters."),
+        typer.Option(metavar="RUN", help="Draw the first Conv2D layer of a run, with its learned filters."),
     ] = None,
 ) -> None:
-    """Work out a Conv2D layer without building it: shapes, padding, parameters, cost, receptive field.
+    """Compute the shapes, padding, parameters, cost and receptive field of a Conv2D layer without building it.
 
-    One layer is given by --filters and --kernel-size, a chain by LAYERs. The other options hold for every layer that
-    does not say otherwise; left out, they have Keras' defaults.
+    Give a single layer by --filters and --kernel-size, or a chain of layers as arguments. The other options apply to
+    every layer that does not set them itself; the defaults are those of Keras.
 
-    --show FILE draws one layer on a picture. With --run, the layer is the first of a trained model.
+    --show FILE draws a single layer applied to a picture; with --run, the first Conv2D layer of a trained model.
     """
     if show is None and (image is not None or kernel is not None or run is not None):
-        raise InputError("--image, --kernel and --run say what --show draws: add --show FILE")
+        raise InputError("--image, --kernel and --run are only used with --show: add --show FILE")
     facts: Sequence[Conv2DFacts]
     if show is not None and run is not None:
-        _refuse_besides_run(context)
+        _reject_options_with_run(context)
         facts = [_show_learned(show, run, image)]
     else:
         shared: dict[str, Any] = {
@@ -70,7 +68,7 @@ def conv2d_command(
             "use_bias": use_bias,
             "kernel_initializer": kernel_initializer,
         }
-        facts = _worked_out(shape, layers or [], filters, kernel_size, shared)
+        facts = _facts(shape, layers or [], filters, kernel_size, shared)
         if show is not None:
             _show_named(show, facts, image, kernel)
     if as_json:
@@ -83,23 +81,25 @@ def conv2d_command(
         print(f"\ndrawn: {show}")
 
 
-def _worked_out(
+def _facts(
     shape: str | None, layers: Sequence[str], filters: int | None, kernel_size: str | None, shared: dict[str, Any]
 ) -> Sequence[Conv2DFacts]:
     if shape is None:
-        raise InputError("the input is missing; write it first, as HEIGHTxWIDTHxCHANNELS, such as 96x96x3")
+        raise InputError("missing input shape: give HEIGHTxWIDTHxCHANNELS, such as 96x96x3, as the first argument")
     if layers and (filters is not None or kernel_size is not None):
-        raise InputError("give one layer by --filters and --kernel-size, or a chain of LAYERs, not both")
+        raise InputError(
+            "give either a single layer by --filters and --kernel-size or a chain of layers as arguments, not both"
+        )
     if layers:
         chosen = [parse_layer(text, shared) for text in layers]
     elif filters is None or kernel_size is None:
-        raise InputError("a layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7")
+        raise InputError("a single layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7")
     else:
         chosen = [Conv2DLayer(filters, parse_pair(kernel_size, "--kernel-size"), **shared)]
     return chain(parse_shape(shape), chosen)
 
 
-def _refuse_besides_run(context: typer.Context) -> None:
+def _reject_options_with_run(context: typer.Context) -> None:
     for parameter in context.command.params:
         name = parameter.name
         if name in ("show", "image", "run", "as_json") or name is None:
@@ -107,12 +107,12 @@ def _refuse_besides_run(context: typer.Context) -> None:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             written = name.upper() if name in ("shape", "layers") else f"--{name.replace('_', '-')}"
-            raise InputError(f"--run takes input, layer and filters from the run's model: leave {written} away")
+            raise InputError(f"--run takes the input shape, layer and filters from the run's model: omit {written}")
 
 
 def _show_named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, kernel: str | None) -> None:
     if len(facts) > 1:
-        raise InputError(f"--show draws one layer. Received: a chain of {len(facts)}")
+        raise InputError(f"--show draws a single layer. Received: a chain of {len(facts)} layers")
     from stridednet.drawing.layer_example import named_example
     from stridednet.drawing.layer_figure import check_target, draw_layer
 
@@ -123,13 +123,10 @@ def _show_named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, ke
 def _show_learned(show: Path, run: Path, image: Path | None) -> Conv2DFacts:
     from stridednet.drawing.layer_figure import check_target, draw_layer
     from stridednet.drawing.learned_filters import learned_example
-    from stridednet.models.keras_file import load_keras_file
+    from stridednet.run import Run
 
     check_target(show, image)
-    file = run / "model.keras"
-    if not file.is_file():
-        raise InputError(f"no finished run in {run}: it has no {file.name}")
-    example = learned_example(load_keras_file(file), run.resolve().name, image)
+    example = learned_example(Run.open(run).model(), run.resolve().name, image)
     draw_layer(example, show)
     return example.facts
 
@@ -174,13 +171,13 @@ def _print_layer(fact: Conv2DFacts) -> None:
         "output": f"{height}x{width}x{channels}",
         "padding": f"{top} at the top, {bottom} at the bottom, {left} on the left, {right} on the right",
         "parameters": f"{fact.parameters:,} = {kernel} weights + {fact.biases} biases",
-        "multiply-adds": f"{fact.multiply_adds:,} an image",
-        "memory": f"{size_text(fact.activation_bytes)} an image for the output, in float32",
+        "multiply-adds": f"{fact.multiply_adds:,} per image",
+        "memory": f"{size_text(fact.activation_bytes)} per image for the output in float32",
         "receptive field": f"{fact.receptive_field[0]}x{fact.receptive_field[1]} pixels; "
-        f"neighbours are {_pair(fact.jump)} pixels apart",
-        "never read": _unread(fact.unread, fact.input_shape),
-        "position": _position(fact.shift),
-        "weights": _weights(fact),
+        f"neighboring outputs are {_pair(fact.jump)} {'pixel' if fact.jump == (1, 1) else 'pixels'} apart",
+        "unread input": _unread(fact.unread, fact.input_shape),
+        "alignment": _position(fact.shift),
+        "initial weights": _weights(fact),
     }
     print(f"Conv2D {layer} on {'x'.join(map(str, fact.input_shape))}\n")
     for name, text in lines.items():
@@ -208,40 +205,41 @@ def _print_chain(facts: Sequence[Conv2DFacts]) -> None:
         )
     total = [sum(getattr(fact, name) for fact in facts) for name in ("parameters", "multiply_adds", "activation_bytes")]
     table.add_section()
-    table.add_row("together", "", "", f"{total[0]:,}", f"{total[1]:,}", size_text(total[2]), "", "", "", style="bold")
+    table.add_row("total", "", "", f"{total[0]:,}", f"{total[1]:,}", size_text(total[2]), "", "", "", style="bold")
     wide_console().print(table)
     print(
-        f"\nnever read: {_unread(never_read(facts), facts[0].input_shape)}\n"
-        "padding: top, bottom, left, right; field and jump in pixels of the input; ReLU gain: what a layer and the\n"
-        "ReLU behind it multiply the signal's mean square by, with the weights it starts from (1 keeps it)"
+        f"\nunread input: {_unread(never_read(facts), facts[0].input_shape)}\n"
+        "padding: rows or columns of zeros at the top, bottom, left and right\n"
+        "field: receptive field, in pixels of the input\n"
+        "jump: distance between neighboring outputs, in pixels of the input\n"
+        "ReLU gain: factor by which a layer followed by ReLU scales the signal's mean square at initialization"
     )
 
 
 def _unread(unread: tuple[tuple[int, ...], tuple[int, ...]], shape: tuple[int, int, int]) -> str:
     rows, columns = unread
     if not rows and not columns:
-        return "nothing, every pixel is used"
-    share = 1 - (1 - len(rows) / shape[0]) * (1 - len(columns) / shape[1])
+        return "none"
     parts = [positions(name, numbers) for name, numbers in (("row", rows), ("column", columns)) if numbers]
-    return f"{' and '.join(parts)}: {share:.1%} of the pixels"
+    return f"{' and '.join(parts)} ({unread_share(rows, columns, shape):.1%} of the pixels)"
 
 
 def _position(shift: tuple[float, float]) -> str:
     down, right = shift
     if not down and not right:
-        return "centred"
+        return "centered"
     directions = [f"{abs(down):g} {'down' if down > 0 else 'up'}"] if down else []
     directions += [f"{abs(right):g} {'right' if right > 0 else 'left'}"] if right else []
-    return f"the windows lie off the image's centre by {' and '.join(directions)} (pixels of the layer's input)"
+    return f"windows are off center by {' and '.join(directions)}, in pixels of the layer's input"
 
 
 def _weights(fact: Conv2DFacts) -> str:
     if fact.standard_deviation is None:
-        return "drawn by an initializer with settings of its own"
-    start = f"{fact.layer.kernel_initializer}, standard deviation {fact.standard_deviation:.4f} at first"
+        return "unknown: the initializer has settings of its own"
+    start = f"{fact.layer.kernel_initializer}, standard deviation {fact.standard_deviation:.4f} at initialization"
     if fact.gain is None:
         return start
-    gain = f"with ReLU behind it, the signal's mean square is multiplied by {fact.gain:.2f} (1 keeps it)"
+    gain = f"followed by ReLU, the layer scales the signal's mean square by {fact.gain:.2f}"
     return f"{start};\n{'':17}{gain}"
 
 

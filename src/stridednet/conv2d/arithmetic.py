@@ -1,11 +1,11 @@
-"""The arithmetic of `Conv2D`: shapes, padding, parameters, multiply-adds, memory, receptive field."""
+"""Arithmetic of `Conv2D`: shapes, padding, parameters, multiply-adds, memory, receptive field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from stridednet.conv2d.initialization import INITIALIZERS, gain_through_relu, standard_deviation
-from stridednet.conv2d.windows import Padding, Windows, windows
+from stridednet.conv2d.window import Padding, Windows, windows
 from stridednet.errors import ModelError
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -16,9 +16,25 @@ BYTES_OF_FLOAT32 = 4
 
 @dataclass(frozen=True)
 class Conv2DLayer:
-    """The arguments of a `Conv2D` that its arithmetic depends on, under Keras' names and with Keras' defaults.
+    """The arguments of a `Conv2D` layer that its arithmetic depends on, with Keras' names and defaults.
 
-    Nothing is known of the first weights where ``kernel_initializer`` is None: it has settings of its own.
+    >>> layer = Conv2DLayer(filters=16, kernel_size=(7, 7), strides=(2, 2))
+    >>> str(layer)
+    '16,7,strides=2'
+
+    Args:
+        filters: Number of filters.
+        kernel_size: Height and width of the kernel.
+        strides: Step between windows, for rows and for columns, in pixels.
+        padding: ``valid`` or ``same``.
+        dilation_rate: Step between kernel elements, for rows and for columns, in pixels.
+        groups: Number of groups.
+        use_bias: Whether the layer has a bias.
+        kernel_initializer: Name of a Keras initializer; None if it has settings of its own, in which case the standard
+            deviation of the initial weights is unknown.
+
+    Raises:
+        ModelError: An argument is invalid, or strides and dilation are both above 1.
     """
 
     filters: int
@@ -31,30 +47,33 @@ class Conv2DLayer:
     kernel_initializer: str | None = "glorot_uniform"
 
     def __post_init__(self) -> None:
-        """Refuse what Keras refuses, and say what to do instead."""
+        """Raise an error for arguments that Keras rejects."""
         for name in ("filters", "groups"):
             if getattr(self, name) < 1:
-                raise ModelError(f"{name} is at least 1. Received: {name}={getattr(self, name)}")
+                raise ModelError(f"{name} must be at least 1. Received: {name}={getattr(self, name)}")
         for name in ("kernel_size", "strides", "dilation_rate"):
             if min(getattr(self, name)) < 1:
-                raise ModelError(f"{name} is at least 1 in each direction. Received: {name}={getattr(self, name)}")
+                raise ModelError(
+                    f"{name} must be at least 1 in both directions. Received: {name}={getattr(self, name)}"
+                )
         if self.padding not in ("same", "valid"):
-            raise ModelError(f"padding is 'same' or 'valid'. Received: padding={self.padding!r}")
+            raise ModelError(f"padding must be 'same' or 'valid'. Received: padding={self.padding!r}")
         if self.kernel_initializer not in (None, *INITIALIZERS):
             raise ModelError(
-                f"kernel_initializer is one of {', '.join(INITIALIZERS)}. Received: {self.kernel_initializer!r}"
+                f"kernel_initializer must be one of {', '.join(INITIALIZERS)}. "
+                f"Received: kernel_initializer={self.kernel_initializer!r}"
             )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ModelError(
-                f"Keras refuses strides with dilation. Received: strides={self.strides}, "
-                f"dilation_rate={self.dilation_rate}. Dilate at strides 1 and halve behind it, with a strided "
-                "convolution or pooling; or spare the dilation, since strides widen the receptive field as well"
+                "Keras does not support strides > 1 together with dilation_rate > 1. Use strides of 1 and downsample "
+                "in a later layer, or omit dilation_rate, since strides enlarge the receptive field as well. "
+                f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
             )
         if self.filters % self.groups:
             raise ModelError(_groups_message(self, f"{self.filters} filters", self.filters))
 
     def __str__(self) -> str:
-        """Write the layer as one would type it, without what is default."""
+        """Return the layer in the notation of `parse_layer`, without arguments that have their default."""
         parts = [str(self.filters), _text(self.kernel_size)]
         if self.strides != (1, 1):
             parts.append(f"strides={_text(self.strides)}")
@@ -73,70 +92,79 @@ class Conv2DLayer:
 
 @dataclass(frozen=True)
 class Conv2DFacts:
-    """What follows from a layer's arguments and its input; all counts are for one image."""
+    """What follows from a layer's arguments and its input shape. All counts are per image.
+
+    `chain` computes the facts.
+
+    >>> (facts,) = chain((96, 96, 3), [Conv2DLayer(16, (7, 7), (2, 2))])
+    >>> facts.output_shape, facts.parameters, facts.multiply_adds
+    ((45, 45, 16), 2368, 4762800)
+    >>> facts.padding, facts.unread  # the last row and column are never read
+    ((0, 0, 0, 0), ((95,), (95,)))
+    """
 
     layer: Conv2DLayer
     input_shape: Shape
     rows: Windows
     columns: Windows
-    receptive_field: Pair  # pixels of the chain's first input that one output depends on, cut at no border
-    jump: Pair  # pixels of the chain's first input between two neighbouring outputs
+    receptive_field: Pair  # in pixels of the chain's first input, not cropped at the border
+    jump: Pair  # pixels of the chain's first input between neighboring outputs
 
     @property
     def output_shape(self) -> Shape:
-        """Height, width and channels."""
+        """Shape of the output, ``(height, width, channels)``."""
         return self.rows.output, self.columns.output, self.layer.filters
 
     @property
     def padding(self) -> tuple[int, int, int, int]:
-        """Zeros at the top, at the bottom, on the left, on the right."""
+        """Rows or columns of zeros, ``(top, bottom, left, right)``."""
         return self.rows.before, self.rows.after, self.columns.before, self.columns.after
 
     @property
     def fan_in(self) -> int:
-        """Weights of one filter: the values that one output sums up."""
+        """Number of weights per filter, which is the number of inputs of one output value."""
         height, width = self.layer.kernel_size
         return height * width * self.input_shape[2] // self.layer.groups
 
     @property
     def weights(self) -> int:
-        """Numbers in the kernel."""
+        """Number of weights in the kernel."""
         return self.fan_in * self.layer.filters
 
     @property
     def biases(self) -> int:
-        """Numbers in the bias."""
+        """Number of biases."""
         return self.layer.filters if self.layer.use_bias else 0
 
     @property
     def parameters(self) -> int:
-        """Weights and biases."""
+        """Number of weights and biases."""
         return self.weights + self.biases
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications of a weight and a value, each with an addition; those with padding count too."""
+        """Number of multiply-adds, including those with padding."""
         return self.rows.output * self.columns.output * self.weights
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of the output in float32."""
+        """Memory of the output in float32, in bytes."""
         height, width, channels = self.output_shape
         return height * width * channels * BYTES_OF_FLOAT32
 
     @property
     def shift(self) -> Pair | tuple[float, float]:
-        """Pixels of the layer's input by which the windows lie too low and too far to the right, on average."""
+        """Mean offset of the windows from the center of the layer's input, ``(down, right)``, in pixels."""
         return self.rows.shift, self.columns.shift
 
     @cached_property
     def unread(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Rows and columns of the layer's input that no window reads."""
+        """Indices of the rows and of the columns of the layer's input that no window reads."""
         return _missing(self.rows, self.rows.read()), _missing(self.columns, self.columns.read())
 
     @property
     def standard_deviation(self) -> float | None:
-        """Of the weights at first, as the layer's initializer draws them; None where nothing is known of it."""
+        """Standard deviation of the initial weights; None if the initializer is unknown."""
         layer = self.layer
         if layer.kernel_initializer is None:
             return None
@@ -146,9 +174,9 @@ class Conv2DFacts:
 
     @property
     def gain(self) -> float | None:
-        """By what layer and ReLU multiply the signal's mean square at first.
+        """Factor by which the layer followed by ReLU scales the signal's mean square at initialization.
 
-        None for weights whose mean is not 0, or of which nothing is known.
+        None if the mean of the initial weights is not 0, or if the initializer is unknown.
         """
         deviation = self.standard_deviation
         if deviation is None or self.layer.kernel_initializer == "ones":
@@ -157,20 +185,29 @@ class Conv2DFacts:
 
 
 def chain(input_shape: Shape, layers: Sequence[Conv2DLayer]) -> tuple[Conv2DFacts, ...]:
-    """Work out a chain of layers, each on the output of the one before it.
+    """Return the facts of a chain of layers, each applied to the output of the previous one.
 
-    The receptive field grows by ``(extent - 1) * jump`` a layer, and the jump is the product of the strides (Araujo et
-    al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", doi:10.23915/distill.00021).
+    Each layer adds ``(extent - 1) * jump`` to the receptive field, and the jump is the product of the strides (Araujo
+    et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks", doi:10.23915/distill.00021).
+
+    >>> stem = Conv2DLayer(16, (7, 7), (2, 2))
+    >>> first, second = chain((96, 96, 3), [stem, Conv2DLayer(32, (3, 3), padding="same")])
+    >>> first.output_shape, second.output_shape, second.receptive_field
+    ((45, 45, 16), (45, 45, 32), (11, 11))
 
     Args:
-        input_shape: Height, width and channels of an image.
-        layers: First to last.
+        input_shape: Shape of an image, ``(height, width, channels)``.
+        layers: The layers, first to last.
+
+    Returns:
+        The facts of each layer; counts are per image.
 
     Raises:
-        ModelError: A shape is not positive, ``groups`` does not divide the channels, or nothing is left of an image.
+        ModelError: The shape is not positive, ``groups`` does not divide the channels, or a kernel does not fit into
+            its input.
     """
     if min(input_shape) < 1:
-        raise ModelError(f"height, width and channels of the input are at least 1. Received: {_text(input_shape)}")
+        raise ModelError(f"height, width and channels of the input must be at least 1. Received: {_text(input_shape)}")
     facts: list[Conv2DFacts] = []
     shape, field, jump = input_shape, (1, 1), (1, 1)
     for number, layer in enumerate(layers, start=1):
@@ -183,17 +220,17 @@ def chain(input_shape: Shape, layers: Sequence[Conv2DLayer]) -> tuple[Conv2DFact
 def work_out(
     layer: Conv2DLayer, shape: Shape, field: Pair = (1, 1), jump: Pair = (1, 1), where: str = ""
 ) -> Conv2DFacts:
-    """Work out one layer.
+    """Return the facts of one layer.
 
     Args:
-        layer: Its arguments.
-        shape: Height, width and channels of its input.
-        field: Receptive field of its input.
-        jump: Between two neighbours of its input, in pixels of the image.
-        where: Put in front of an error's message.
+        layer: The layer's arguments.
+        shape: Shape of its input, ``(height, width, channels)``.
+        field: Receptive field of its input, in pixels of the image.
+        jump: Distance between neighboring positions of its input, in pixels of the image.
+        where: Prefix of error messages.
 
     Raises:
-        ModelError: ``groups`` does not divide the channels, or nothing is left of an image.
+        ModelError: ``groups`` does not divide the channels, or the kernel does not fit into the input.
     """
     if shape[2] % layer.groups:
         raise ModelError(where + _groups_message(layer, f"{shape[2]} input channels", shape[2]))
@@ -203,8 +240,9 @@ def work_out(
     )
     if not rows.output or not columns.output:
         raise ModelError(
-            f"{where}a kernel that covers {rows.extent}x{columns.extent} does not fit into "
-            f"{shape[0]}x{shape[1]} without padding; take padding 'same', a smaller kernel or larger images"
+            f"{where}the kernel covers {rows.extent}x{columns.extent} pixels and does not fit into an input of "
+            f"{shape[0]}x{shape[1]} with padding='valid'; use padding='same', a smaller kernel or larger images. "
+            f"Received: {layer}"
         )
     field = (field[0] + (rows.extent - 1) * jump[0], field[1] + (columns.extent - 1) * jump[1])
     jump = (jump[0] * layer.strides[0], jump[1] * layer.strides[1])
@@ -212,14 +250,32 @@ def work_out(
 
 
 def never_read(facts: Sequence[Conv2DFacts]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the rows and the columns of the first input that no output of the last layer depends on."""
+    """Return the rows and columns of the first input that no output of the last layer depends on.
+
+    Args:
+        facts: A chain of layers, at least one.
+    """
     rows: frozenset[int] | None = None
     columns: frozenset[int] | None = None
     for fact in reversed(facts):
         rows, columns = fact.rows.read(rows), fact.columns.read(columns)
-    assert rows is not None  # noqa: S101  -- for the type checker: a chain has a layer
+    assert rows is not None  # noqa: S101  -- for the type checker: a chain has at least one layer
     assert columns is not None  # noqa: S101
     return _missing(facts[0].rows, rows), _missing(facts[0].columns, columns)
+
+
+def unread_share(rows: Sequence[int], columns: Sequence[int], shape: Sequence[int]) -> float:
+    """Return the share of an image's pixels that lie in an unread row or column.
+
+    >>> round(unread_share([95], [95], (96, 96, 3)), 4)  # 191 of 9,216 pixels
+    0.0207
+
+    Args:
+        rows: Indices of the unread rows.
+        columns: Indices of the unread columns.
+        shape: Shape of the image, ``(height, width, ...)``.
+    """
+    return 1 - (1 - len(rows) / shape[0]) * (1 - len(columns) / shape[1])
 
 
 def _missing(axis: Windows, read: frozenset[int]) -> tuple[int, ...]:
@@ -229,8 +285,8 @@ def _missing(axis: Windows, read: frozenset[int]) -> tuple[int, ...]:
 def _groups_message(layer: Conv2DLayer, of_what: str, count: int) -> str:
     fitting = [str(groups) for groups in range(1, count + 1) if count % groups == 0 and layer.filters % groups == 0]
     return (
-        f"groups must divide both the input's channels and the filters, and {layer.groups} does not divide {of_what}; "
-        f"take {' or '.join(fitting)}"
+        f"groups must divide both the input channels and the filters, and {layer.groups} does not divide {of_what}; "
+        f"use {' or '.join(fitting)}. Received: groups={layer.groups}"
     )
 
 

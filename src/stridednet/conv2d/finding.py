@@ -1,4 +1,4 @@
-"""A piece of advice, and how grave it is."""
+"""A finding: one piece of advice, and how severe it is."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ ARITHMETIC = "arithmetic"
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found, why it matters and what to do."""
+    """What a rule found, why it matters and how to fix it."""
 
     rule: str
-    severity: Severity  # problem: it does harm; advice: mostly better otherwise; note: worth knowing
-    layer: str  # its name, or that of the whole model
-    number: str  # what triggers it
+    severity: Severity  # problem: harmful; advice: another value is usually better; note: for information
+    layer: str  # name of the layer, or of the model if the finding concerns the whole network
+    number: str  # the values that triggered the rule
     reason: str
     fix: str
     source: str

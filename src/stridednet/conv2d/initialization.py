@@ -1,4 +1,4 @@
-"""How large an initializer's weights are at first, and what that does to a signal."""
+"""The standard deviation of initial weights, and how it scales a signal."""
 
 import math
 from typing import Literal, get_args
@@ -20,25 +20,26 @@ Initializer = Literal[
 ]
 INITIALIZERS: tuple[str, ...] = get_args(Initializer)
 
-# Keras' `truncated_normal` redraws what lies beyond two standard deviations, which leaves this much of one.
+# Keras' `truncated_normal` redraws values beyond two standard deviations, which scales the standard deviation by this.
 _TRUNCATED = 0.87962566103423978
-_DEFAULT_SPREAD = 0.05  # of Keras' random_normal and truncated_normal; random_uniform goes from -0.05 to 0.05
+# Keras' default: the standard deviation of random_normal and truncated_normal, and the bound of random_uniform.
+_DEFAULT_SPREAD = 0.05
 
 
 def standard_deviation(initializer: str, kernel: tuple[int, int], inputs: int, filters: int) -> float:
-    """Return the standard deviation of a kernel's weights, as Keras' initializer of this name draws them.
+    """Return the standard deviation of a kernel's initial weights.
 
-    Glorot and Bengio 2010 (https://proceedings.mlr.press/v9/glorot10a.html), He et al. 2015 (arXiv:1502.01852),
-    LeCun et al. 1998 (Efficient BackProp), Saxe et al. 2013 (arXiv:1312.6120).
+    Sources: Glorot and Bengio 2010 (https://proceedings.mlr.press/v9/glorot10a.html), He et al. 2015
+    (arXiv:1502.01852), LeCun et al. 1998 (Efficient BackProp), Saxe et al. 2013 (arXiv:1312.6120).
 
     Args:
-        initializer: A name that Keras knows.
-        kernel: Height and width.
-        inputs: Channels that one filter reads: those of the input, divided by ``groups``.
-        filters: Of the whole layer.
+        initializer: Name of a Keras initializer, one of `INITIALIZERS`.
+        kernel: Height and width of the kernel.
+        inputs: Channels that each filter reads: the input channels divided by ``groups``.
+        filters: Number of filters of the layer, over all groups.
 
     Raises:
-        KeyError: There is no such initializer.
+        KeyError: The initializer is unknown.
     """
     fan_in = kernel[0] * kernel[1] * inputs
     fan_out = kernel[0] * kernel[1] * filters
@@ -60,9 +61,14 @@ def standard_deviation(initializer: str, kernel: tuple[int, int], inputs: int, f
 
 
 def gain_through_relu(deviation: float, fan_in: int) -> float:
-    """Return by what a layer and the ReLU behind it multiply the signal's mean square, at first.
+    """Return the factor by which a layer followed by ReLU scales the signal's mean square at initialization.
 
-    ``fan_in * deviation**2 / 2``: He et al. 2015, arXiv:1502.01852, equation 9, for weights of mean zero, inputs that
-    do not depend on them, and away from the padding. At 1 a signal passes through any depth unchanged.
+    The factor is ``fan_in * deviation**2 / 2`` (He et al. 2015, arXiv:1502.01852, equation 9), for weights of mean
+    zero, inputs that are independent of the weights, and positions away from the padding. At 1, a signal keeps its
+    magnitude at any depth.
+
+    Args:
+        deviation: Standard deviation of the initial weights.
+        fan_in: Number of weights per filter.
     """
     return fan_in * deviation**2 / 2

@@ -1,4 +1,4 @@
-"""What sweeps found of the tutorial's claims. The numbers are in ``measured.toml``, which a program writes."""
+"""The tutorial's claims, measured by sweeps. ``examples/claims/measure.py`` writes the numbers to ``measured.toml``."""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,42 +8,45 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Measurement:
-    """One variant against the base of its claim, on one data set; differences are shares, so 0.01 is a point."""
+    """One variant compared with its claim's base on one data set. Accuracies are fractions, so 0.01 is one point."""
 
-    data: str  # "four classes"
-    variant: str  # "model.stem_kernel=7"
-    expected: str  # what the claim says of its accuracy: higher, lower, same, not lower; or nothing
-    verdict: str  # holds, does not hold, undecided; or nothing
+    data: str  # name of the data set, such as "four classes"
+    variant: str  # such as "model.stem_kernel=7"
+    expected: str  # accuracy according to the claim: higher, lower, same, not lower; empty if the claim is silent
+    verdict: str  # holds, does not hold, undecided; empty without `expected`
     accuracy: float
     base_accuracy: float
-    difference: float
-    low: float
+    difference: float  # accuracy minus base accuracy, mean over the seeds
+    low: float  # bounds of its simultaneous 95% interval
     high: float
     seeds: int
-    time_ratio: float
+    time_ratio: float  # variant divided by base, as are the other ratios
     parameter_ratio: float
     multiply_add_ratio: float
 
 
 @dataclass(frozen=True)
 class MeasuredClaim:
-    """A sweep file with what came of it."""
+    """A claim, the sweep that tests it, and the results."""
 
-    name: str  # of the file in examples/claims, without .toml
+    name: str  # name of the sweep file in examples/claims, without .toml
     claim: str
-    parameter: str  # of Conv2D; empty where it is about something else
+    parameter: str  # parameter of Conv2D; empty if the claim concerns something else
     recipe: str
-    base: tuple[str, ...]  # settings that differ from the recipe's, and those that are varied
-    seconds: float  # of all trainings
+    base: tuple[str, ...]  # settings that differ from the recipe, and the varied settings' values in the base
+    seconds: float  # training time of all trials
     measurements: tuple[Measurement, ...]
 
     @property
     def command(self) -> str:
-        """How to measure it again, on pictures of one's own."""
+        """The command that repeats the sweep on your own pictures."""
         return f"stridednet sweep pictures --plan examples/claims/{self.name}.toml"
 
     def about(self, parameter: str) -> tuple[Measurement, ...]:
-        """Return what it measured of a parameter of `Conv2D`: all of it, or the variants that change an argument."""
+        """Return the measurements that concern a parameter of `Conv2D`.
+
+        These are all measurements if the claim is about the parameter, else the variants that change it.
+        """
         if self.parameter == parameter:
             return self.measurements
         return tuple(
@@ -57,6 +60,6 @@ def _read(table: dict[str, Any]) -> MeasuredClaim:
 
 
 def read_measured() -> tuple[MeasuredClaim, ...]:
-    """Return all claims, in the order of the file."""
+    """Return all claims, in the order of ``measured.toml``."""
     text = (resources.files("stridednet") / "conv2d" / "measured.toml").read_text(encoding="utf-8")
     return tuple(map(_read, tomllib.loads(text)["claim"]))

@@ -1,4 +1,4 @@
-"""A network as the guide sees it: layers with their shapes, costs and receptive fields, without Keras."""
+"""A network as the advice rules see it: layers with shapes, costs and receptive fields, without Keras."""
 
 import math
 from collections.abc import Mapping
@@ -8,40 +8,40 @@ from typing import Any
 
 from stridednet.conv2d.arithmetic import BYTES_OF_FLOAT32, Conv2DFacts, Pair
 
-# Layers that change values, not the size: what stands behind a convolution is looked for beyond them.
+# Layers that `follower` skips: they keep the shape and do nothing at inference.
 _TRANSPARENT = ("Dropout", "SpatialDropout2D", "GaussianNoise")
 
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """One layer; counts are for one image, and shapes have no batch and the channels last."""
+    """One layer. Counts are per image; shapes are channels last and omit the batch axis."""
 
     name: str
-    kind: str  # Keras' class name
-    inputs: tuple[str, ...]  # names of the layers before it; none for the first
+    kind: str  # name of the Keras class
+    inputs: tuple[str, ...]  # names of the layers that it reads; empty for the first layer
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     parameters: int
     multiply_adds: int
-    receptive_field: Pair | None  # None: the whole image, behind a dense layer or global pooling
-    jump: Pair
-    conv: Conv2DFacts | None = None  # of a Conv2D
-    settings: Mapping[str, Any] = field(default_factory=dict)  # Keras' arguments that advice looks at
+    receptive_field: Pair | None  # None: the whole image, after a dense layer or global pooling
+    jump: Pair  # pixels of the image between neighboring outputs
+    conv: Conv2DFacts | None = None  # for a Conv2D only
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the Keras arguments that the rules read
 
     @property
     def activation_bytes(self) -> int:
-        """Memory of the output in float32."""
+        """Memory of the output in float32, in bytes."""
         return math.prod(self.output_shape) * BYTES_OF_FLOAT32
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width of the output; None for a vector."""
+        """Height and width of the output; None if it is a vector."""
         return (self.output_shape[0], self.output_shape[1]) if len(self.output_shape) == 3 else None
 
 
 @dataclass(frozen=True)
 class Network:
-    """A model's layers, in the order in which they are computed."""
+    """The layers of a model, in the order of computation."""
 
     name: str
     input_shape: tuple[int, ...]
@@ -49,38 +49,38 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """Of all layers."""
+        """Number of parameters of all layers."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Of all layers, for one image."""
+        """Multiply-adds of all layers, per image."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:
-        """Of all layers' outputs, for one image, in float32: about what training keeps."""
+        """Memory of all outputs per image in float32, in bytes: about what a training step keeps."""
         return sum(layer.activation_bytes for layer in self.layers)
 
     @cached_property
     def convolutions(self) -> tuple[tuple[LayerRecord, Conv2DFacts], ...]:
-        """The `Conv2D` layers, each with its facts."""
+        """The `Conv2D` layers with their facts."""
         return tuple((layer, layer.conv) for layer in self.layers if layer.conv is not None)
 
     @cached_property
     def readers(self) -> dict[str, tuple[LayerRecord, ...]]:
-        """For each layer's name, the layers that read its output."""
+        """Maps each layer name to the layers that read its output."""
         return {
             layer.name: tuple(reader for reader in self.layers if layer.name in reader.inputs) for layer in self.layers
         }
 
     @cached_property
     def by_name(self) -> dict[str, LayerRecord]:
-        """The layers by their names."""
+        """Maps each layer name to the layer."""
         return {layer.name: layer for layer in self.layers}
 
-    def behind(self, layer: LayerRecord) -> LayerRecord | None:
-        """Return the one layer that reads this one, dropout aside; None where several do or none."""
+    def follower(self, layer: LayerRecord) -> LayerRecord | None:
+        """Return the only layer that reads this one, skipping dropout and noise; None if there are none or several."""
         readers = self.readers[layer.name]
         while len(readers) == 1 and readers[0].kind in _TRANSPARENT:
             readers = self.readers[readers[0].name]

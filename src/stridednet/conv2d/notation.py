@@ -1,4 +1,4 @@
-"""Shapes and layers as one writes them on a command line."""
+"""Text notation of shapes and layers, as on the command line."""
 
 import difflib
 import re
@@ -15,52 +15,58 @@ _NAMES = tuple(field.name for field in fields(Conv2DLayer))
 
 
 def parse_shape(text: str) -> Shape:
-    """Read ``96x96x3``: height, width, channels.
+    """Parse an input shape.
 
     >>> parse_shape("96x64x3")
     (96, 64, 3)
 
+    Args:
+        text: Height, width and channels, written like ``96x64x3``.
+
+    Returns:
+        ``(height, width, channels)``.
+
     Raises:
-        InputError: It is written otherwise.
+        InputError: The text is not a shape.
     """
     numbers = _integers(text)
     if len(numbers) != 3:
-        raise InputError(f"the input is written HEIGHTxWIDTHxCHANNELS, such as 96x96x3. Received: {text!r}")
+        raise InputError(f"the input shape must be HEIGHTxWIDTHxCHANNELS, such as 96x96x3. Received: {text!r}")
     return numbers[0], numbers[1], numbers[2]
 
 
 def parse_pair(text: str, name: str) -> Pair:
-    """Read ``3`` or ``3x5``: for both directions, or for rows and for columns.
+    """Parse a value for both directions, or one for rows and one for columns.
 
     >>> parse_pair("3", "strides"), parse_pair("3x5", "strides")
     ((3, 3), (3, 5))
 
     Args:
-        text: What to read.
-        name: Of the argument, for the message.
+        text: Written like ``3`` or ``3x5``.
+        name: Name of the argument, for error messages.
 
     Raises:
-        InputError: It is written otherwise.
+        InputError: The text is not such a value.
     """
     numbers = _integers(text)
     if len(numbers) not in (1, 2):
-        raise InputError(f"{name} is a number or HEIGHTxWIDTH, such as 3 or 3x5. Received: {text!r}")
+        raise InputError(f"{name} must be an integer or HEIGHTxWIDTH, such as 3 or 3x5. Received: {text!r}")
     return numbers[0], numbers[-1]
 
 
 def parse_layer(text: str, defaults: Mapping[str, Any] | None = None) -> Conv2DLayer:
-    """Read a layer as one would call Keras' `Conv2D`: filters, kernel size, and arguments by name.
+    """Parse a layer, written like the arguments of Keras' `Conv2D`.
 
     >>> str(parse_layer("32, 3x5, strides=2, padding=same"))
     '32,3x5,strides=2,padding=same'
 
     Args:
-        text: What to read.
-        defaults: Arguments for what it does not say, instead of Keras' defaults.
+        text: Filters, kernel size, and further arguments by name, separated by commas.
+        defaults: Values of arguments that the text omits; they take precedence over Keras' defaults.
 
     Raises:
-        InputError: It is written otherwise.
-        ModelError: Keras would refuse the layer.
+        InputError: The text is not a layer.
+        ModelError: The arguments are invalid for `Conv2D`.
     """
     arguments: dict[str, Any] = {}
     for place, part in enumerate(part.strip() for part in text.split(",")):
@@ -68,35 +74,41 @@ def parse_layer(text: str, defaults: Mapping[str, Any] | None = None) -> Conv2DL
         if not equals:
             if place > 1:
                 raise InputError(
-                    f"layer '{text}': only filters and kernel size come without a name. Received: {part!r}"
+                    f"layer '{text}': only filters and kernel_size can be given without a name. Received: {part!r}"
                 )
             name, value = _NAMES[place], part
         name = name.strip().replace("-", "_")
         if name not in _NAMES:
             near = difflib.get_close_matches(name, _NAMES) or _NAMES
-            raise InputError(f"layer '{text}': no argument '{name}'; did you mean {' or '.join(near)}?")
+            raise InputError(f"layer '{text}': unknown argument '{name}'; did you mean {' or '.join(near)}?")
         if name in arguments:
             raise InputError(f"layer '{text}': {name} is given twice")
         arguments[name] = _value(name, value.strip(), text)
     missing = [name for name in ("filters", "kernel_size") if name not in arguments]
     if missing:
-        raise InputError(f"layer '{text}': {' and '.join(missing)} missing; write it like 32,3,strides=2,padding=same")
+        raise InputError(
+            f"layer '{text}': missing {' and '.join(missing)}; write a layer like 32,3,strides=2,padding=same"
+        )
     return Conv2DLayer(**{**(defaults or {}), **arguments})
 
 
 def positions(name: str, numbers: Sequence[int]) -> str:
-    """Write places shortly: ``row 95``, ``rows 2, 5, 8, ..., 95 (32 of them)``.
+    """Return a short list of indices.
 
     >>> positions("row", [95])
     'row 95'
     >>> positions("row", [1, 2, 4, 5, 7, 8])
-    'rows 1, 2, 4, ..., 8 (6 of them)'
+    'rows 1, 2, 4, ..., 8 (6 in total)'
+
+    Args:
+        name: What is counted, in the singular.
+        numbers: The indices, at least one.
     """
     if len(numbers) == 1:
         return f"{name} {numbers[0]}"
     if len(numbers) <= 4:
         return f"{name}s {', '.join(map(str, numbers))}"
-    return f"{name}s {', '.join(map(str, numbers[:3]))}, ..., {numbers[-1]} ({len(numbers)} of them)"
+    return f"{name}s {', '.join(map(str, numbers[:3]))}, ..., {numbers[-1]} ({len(numbers)} in total)"
 
 
 def _value(name: str, value: str, text: str) -> Any:
@@ -105,11 +117,11 @@ def _value(name: str, value: str, text: str) -> Any:
     if name in _NUMBERS:
         numbers = _integers(value)
         if len(numbers) != 1:
-            raise InputError(f"layer '{text}': {name} is a number. Received: {value!r}")
+            raise InputError(f"layer '{text}': {name} must be an integer. Received: {value!r}")
         return numbers[0]
     if name == "use_bias":
         if value.lower() not in ("true", "false"):
-            raise InputError(f"layer '{text}': use_bias is true or false. Received: {value!r}")
+            raise InputError(f"layer '{text}': use_bias must be true or false. Received: {value!r}")
         return value.lower() == "true"
     return value
 

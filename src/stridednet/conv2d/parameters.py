@@ -1,4 +1,8 @@
-"""What is known of each parameter of Keras' `Conv2D`. The texts are in ``parameters.toml``, by rank."""
+"""The guide to the parameters of Keras' `Conv2D`. The texts are in ``parameters.toml``, ordered by importance.
+
+>>> [parameter.name for parameter in PARAMETERS if parameter.group == "choose"]
+['filters', 'kernel_size', 'strides', 'padding']
+"""
 
 import difflib
 import tomllib
@@ -13,42 +17,42 @@ class Required:
     """The type of `REQUIRED`."""
 
     def __repr__(self) -> str:
-        """Say what it stands for."""
+        """Return the text shown in place of a default."""
         return "required"
 
 
-REQUIRED: Final = Required()  # the default of a parameter that has none
+REQUIRED: Final = Required()  # stands for the default of a parameter that has none
 
 Group = Literal["choose", "reason", "leave"]
 
 GROUPS: dict[Group, tuple[str, str]] = {
-    "choose": ("Choose", "these four shape the network; decide on each for every layer"),
-    "reason": ("Change with a reason", "the default is right until something calls for another"),
-    "leave": ("Leave alone", "in nearly every network"),
+    "choose": ("Choose for every layer", "these four define the network"),
+    "reason": ("Change when needed", "the default suits most networks"),
+    "leave": ("Keep the default", "changing it rarely helps"),
 }
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of `Conv2D`. Texts put code between backticks, and are Markdown without other marks."""
+    """One parameter of `Conv2D`. The texts are plain except for code, which is between backticks."""
 
     name: str
-    default: Any  # as Keras' signature has it; REQUIRED where it has none
+    default: Any  # as in Keras' signature; REQUIRED if there is none
     group: Group
-    in_short: str  # for a table: at most 42 characters
+    in_short: str  # for tables, at most 42 characters
     does: str
     allowed: str
-    names: tuple[str, ...]  # strings that Keras takes
-    tutorial: str  # what the tutorial advises
-    when: str  # to change it
+    names: tuple[str, ...]  # strings that Keras accepts
+    tutorial: str  # the tutorial's advice
+    when: str  # when to change it
     costs: str
     traps: tuple[str, ...]
-    measure: tuple[str, ...]  # commands that show what it does
+    measure: tuple[str, ...]  # commands that measure its effect
     sources: tuple[tuple[str, str], ...]  # title and address
 
     @property
     def default_text(self) -> str:
-        """The default as one would write it in a call."""
+        """The default as text; strings are not quoted."""
         return self.default if isinstance(self.default, str) else repr(self.default)
 
 
@@ -65,16 +69,20 @@ def _read_all() -> tuple[Parameter, ...]:
 
 
 PARAMETERS: tuple[Parameter, ...] = _read_all()
+"""All parameters of `Conv2D`, ordered by importance."""
 
 
 def find_parameter(name: str) -> Parameter:
-    """Return a parameter by its name, in upper or lower case, with hyphens or underscores.
+    """Return the parameter with the given name.
 
     >>> find_parameter("Kernel-Size").name
     'kernel_size'
 
+    Args:
+        name: Name of a `Conv2D` parameter, in upper or lower case, with hyphens or underscores.
+
     Raises:
-        InputError: There is none of this name; the message has the nearest ones.
+        InputError: There is no such parameter; the message suggests similar names.
     """
     known = {parameter.name: parameter for parameter in PARAMETERS}
     wanted = name.strip().lower().replace("-", "_")
@@ -82,5 +90,5 @@ def find_parameter(name: str) -> Parameter:
         return known[wanted]
     near = [each for each in known if len(wanted) > 2 and wanted in each]
     near = near or difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
-    advice = f"did you mean {' or '.join(near)}?" if near else f"its parameters: {', '.join(known)}"
+    advice = f"did you mean {' or '.join(near)}?" if near else f"its parameters are {', '.join(known)}"
     raise InputError(f"Conv2D has no parameter '{name}'; {advice}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from stridednet.conv2d.arithmetic import Conv2DFacts, Pair, chain
-from stridednet.conv2d.windows import Windows
+from stridednet.conv2d.window import Windows
 
 MAX_WINDOWS = 7  # along an axis
 _CELLS = 18  # along an axis, unless two windows need more

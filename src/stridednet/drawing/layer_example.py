@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.conv2d.arithmetic import Conv2DFacts, Shape
-from stridednet.conv2d.convolve import Array, convolve
+from stridednet.conv2d.convolution import Array, convolve
 from stridednet.conv2d.named_kernels import KERNELS, LUMINANCE, named_kernel, over_channels
 from stridednet.data.decode import Pixels, UnusablePictureError, decode
 from stridednet.data.sources import SOURCES

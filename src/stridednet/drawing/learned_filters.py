@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from stridednet.conv2d.arithmetic import chain
-from stridednet.conv2d.convolve import Array
+from stridednet.conv2d.convolution import Array
 from stridednet.drawing.layer_example import Filter, LayerExample, drawable, load_picture, origin_of, title_of
 from stridednet.errors import ModelError
 from stridednet.models.description import arguments_of

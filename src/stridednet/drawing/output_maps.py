@@ -9,7 +9,7 @@ from matplotlib.figure import SubFigure
 from numpy.typing import NDArray
 
 from stridednet.conv2d.arithmetic import Pair
-from stridednet.conv2d.convolve import Array
+from stridednet.conv2d.convolution import Array
 from stridednet.drawing.layer_example import Filter, LayerExample, shrink
 
 BEFORE, AFTER = "RdBu_r", "magma"  # a diverging colormap before the ReLU, a sequential one after it

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 
 from stridednet.conv2d.arithmetic import Pair
-from stridednet.conv2d.convolve import Array
+from stridednet.conv2d.convolution import Array
 from stridednet.drawing import kernel_path
 from stridednet.drawing.layer_example import LayerExample
 

@@ -24,7 +24,7 @@ def build_report(
     Args:
         recipe: The recipe that was followed.
         data: The prepared data set.
-        parameters: Number of parameters of the model.
+        trainer: The trained model and how it was computed.
         history: One row per epoch.
         classification: The classification report on the subset ``data.split.report``.
     """

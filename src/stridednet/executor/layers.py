@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as nn
 from keras import layers
 
-from stridednet.conv2d.windows import windows
+from stridednet.conv2d.window import windows
 from stridednet.executor.block import Around, build_block, can_normalize, dropped, has_float32_weights
 from stridednet.executor.chains import is_dropout, is_relu
 from stridednet.executor.context import ForwardPass, LayerContext, LayerFunction

@@ -10,7 +10,7 @@ import keras
 from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, work_out
 from stridednet.conv2d.initialization import INITIALIZERS
 from stridednet.conv2d.network import LayerRecord, Network
-from stridednet.conv2d.windows import windows
+from stridednet.conv2d.window import windows
 from stridednet.errors import ModelError
 from stridednet.models.nodes import nodes_in_order
 

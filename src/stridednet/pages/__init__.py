@@ -1,1 +1,1 @@
-"""The guide and the measured claims as pages: for a terminal, as Markdown and as JSON."""
+"""The guide and the measured claims as text for a terminal, as Markdown and as JSON."""

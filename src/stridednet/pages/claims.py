@@ -1,4 +1,4 @@
-"""The measured claims laid out: lines for a terminal, Markdown for the docs."""
+"""The measured claims as text for a terminal and as Markdown for the docs."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -6,23 +6,24 @@ from rich.text import Text
 
 from stridednet.conv2d.measured import MeasuredClaim, Measurement, read_measured
 
-_COLOURS = {"holds": "green", "does not hold": "red", "undecided": "yellow", "": ""}
+_COLORS = {"holds": "green", "does not hold": "red", "undecided": "yellow", "": ""}
 _NOTE = (
-    "Differences are in points of val accuracy from the base, paired by seed, with the interval in which all of a "
-    "sweep's differences lie with 95%. A claim of higher or lower holds where the interval leaves 0 out on that side; "
-    "one of the same where it stays within one point. Undecided: too few pictures to tell."
+    "Differences are in percentage points of val accuracy relative to the base, paired by seed, with simultaneous 95% "
+    "confidence intervals for all differences of a sweep. A claim of higher or lower accuracy holds if the interval "
+    "lies entirely above or below 0; a claim of the same accuracy holds if it stays within one point, and of not lower "
+    "accuracy if it does not extend more than one point below 0. Undecided means too few images or seeds to tell."
 )
 
 Wrap = Callable[[str, int, str], Iterator[Text]]
 
 
 def lines(parameter: str | None, width: int, wrap: Wrap) -> Iterator[Text]:
-    """Yield what was measured of one parameter, or all of it.
+    """Yield the lines of the measurements of one parameter, or of all claims.
 
     Args:
-        parameter: Of `Conv2D`; None for all claims.
-        width: Of the terminal, in characters.
-        wrap: Yields the lines of a text, for a width and what stands in front.
+        parameter: Name of a `Conv2D` parameter; None for all claims.
+        width: Width of the terminal, in characters.
+        wrap: Called with a text, a width and an indent; yields the wrapped lines.
     """
     shown = [(claim, claim.measurements if parameter is None else claim.about(parameter)) for claim in read_measured()]
     for place, (claim, found) in enumerate((claim, found) for claim, found in shown if found):
@@ -32,26 +33,26 @@ def lines(parameter: str | None, width: int, wrap: Wrap) -> Iterator[Text]:
         yield from wrap(f"Base: {_base(claim)}.", width, "  ")
         for row in found:
             yield from wrap(f"`{row.variant}`, {row.data}:", width, "    ")
-            claimed = f", claimed {row.expected}: {row.verdict}" if row.expected else ""
+            claimed = f"; claim ({row.expected}): {row.verdict}" if row.expected else ""
             for line in wrap(f"{_difference(row)} points, time x {row.time_ratio:.2f}{claimed}", width, "      "):
-                line.highlight_words([row.verdict] if row.verdict else [], _COLOURS[row.verdict])
+                line.highlight_words([row.verdict] if row.verdict else [], _COLORS[row.verdict])
                 yield line
         yield Text(f"  {claim.command}", style="cyan")
     yield from wrap(_NOTE, width, "  ")
 
 
 def is_measured(parameter: str) -> bool:
-    """Say whether any claim has to do with a parameter."""
+    """Return whether any claim concerns a parameter."""
     return any(claim.about(parameter) for claim in read_measured())
 
 
 def links(parameter: str) -> str:
-    """Return links to what was measured of a parameter on the docs page."""
+    """Return Markdown links to the measured claims about a parameter."""
     return ", ".join(f"[{claim.name}](claims.md#{claim.name})" for claim in read_measured() if claim.about(parameter))
 
 
 def markdown() -> Iterator[str]:
-    """Yield the lines of the docs page, behind its introduction."""
+    """Yield the Markdown lines of ``docs/claims.md`` after its introduction."""
     claims = read_measured()
     yield "| claim | parameter | four classes | ten classes |"
     yield "|---|---|---|---|"
@@ -62,9 +63,9 @@ def markdown() -> Iterator[str]:
     yield _NOTE
     for claim in claims:
         yield from ("", f"## {claim.name}", "", f"*{claim.claim}*", "")
-        yield f"Base: {_base(claim)}. {claim.seconds / 60:.0f} minutes of training in all."
+        yield f"Base: {_base(claim)}. {claim.seconds / 60:.0f} minutes of training in total."
         yield from ("", "```sh", claim.command, "```", "")
-        yield "| variant | on | accuracy | difference | time | parameters | multiply-adds | claimed | |"
+        yield "| variant | data set | accuracy | difference | time | parameters | multiply-adds | claimed | verdict |"
         yield "|---|---|---|---|---|---|---|---|---|"
         for row in claim.measurements:
             cells = (
@@ -106,7 +107,7 @@ def _verdicts(claim: MeasuredClaim, data: str) -> str:
 
 
 def _value(row: Measurement) -> str:
-    """Name a variant in a narrow cell: by its values."""
+    """Return a short name of a variant for a narrow cell."""
     text = row.variant
     for prefix in ("examples/claims/own_layers.py:", "model.", "optimizer."):
         text = text.replace(prefix, "")

@@ -1,4 +1,4 @@
-"""The guide's texts laid out: a table and pages for a terminal, Markdown for the docs, JSON."""
+"""The guide as text for a terminal, as Markdown for the docs and as JSON."""
 
 import dataclasses
 import json
@@ -15,13 +15,13 @@ from stridednet.pages import claims as claims_page
 _NAME_WIDTH = max(len(parameter.name) for parameter in PARAMETERS)
 _DEFAULT_WIDTH = max(len(parameter.default_text) for parameter in PARAMETERS)
 _COMPARE = (
-    "Compare it with the same command without the `model` setting, and repeat both with `--seed 1`, `--seed 2`: "
-    "one run says little."
+    "Compare with the same command without the `model` setting, and repeat both with `--seed 1` and `--seed 2`: "
+    "a single run is not conclusive."
 )
 
 
 def as_json(chosen: Parameter | None) -> str:
-    """Return one parameter as an object, or all of them as a list."""
+    """Return JSON: an object for the chosen parameter, or a list of all parameters if it is None."""
     return json.dumps(_fields(chosen) if chosen else [_fields(each) for each in PARAMETERS], indent=2)
 
 
@@ -34,14 +34,14 @@ def _fields(parameter: Parameter) -> dict[str, Any]:
 
 
 def _sections(parameter: Parameter) -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    """Yield headings, each with a paragraph or a list."""
+    """Yield headings, each with a paragraph or the items of a list."""
     names = f" Names: {', '.join(f'`{name}`' for name in parameter.names)}." if parameter.names else ""
     yield "What it does", parameter.does
-    yield "Allowed", parameter.allowed + names
-    yield "The tutorial", parameter.tutorial
+    yield "Allowed values", parameter.allowed + names
+    yield "The tutorial's advice", parameter.tutorial
     yield "When to change it", parameter.when
-    yield "What it costs", parameter.costs
-    yield "Traps", parameter.traps
+    yield "Cost", parameter.costs
+    yield "Pitfalls", parameter.traps
 
 
 def _grouped() -> Iterator[tuple[Group, list[Parameter]]]:
@@ -50,7 +50,7 @@ def _grouped() -> Iterator[tuple[Group, list[Parameter]]]:
 
 
 def table() -> Iterator[Text]:
-    """Yield the lines of the table, which 80 columns hold."""
+    """Yield the lines of the table of all parameters, which is 80 columns wide at most."""
     for group, parameters in _grouped():
         title, reason = GROUPS[group]
         yield Text.assemble((title, "bold"), f": {reason}")
@@ -58,11 +58,18 @@ def table() -> Iterator[Text]:
             name, default = f"{parameter.name:{_NAME_WIDTH}}", f"{parameter.default_text:{_DEFAULT_WIDTH}}"
             yield Text.assemble((name, "cyan"), "  ", (default, "dim"), "  ", parameter.in_short)
         yield Text()
-    yield Text.assemble("One of them in full: ", ("stridednet guide kernel_size", "cyan"))
+    yield Text.assemble("For details of a parameter: ", ("stridednet guide kernel_size", "cyan"))
 
 
 def page(parameter: Parameter, width: int) -> Iterator[Text]:
-    """Yield the lines of a parameter's page. Commands and addresses are not wrapped, so that they can be copied."""
+    """Yield the lines of a parameter's page.
+
+    Commands and addresses are not wrapped, so that they can be copied.
+
+    Args:
+        parameter: The parameter.
+        width: Width of the page, in characters.
+    """
     title, reason = GROUPS[parameter.group]
     yield Text.assemble((parameter.name, "bold cyan"), f"   default: {parameter.default_text}")
     yield Text(f"{title}: {reason}")
@@ -74,21 +81,25 @@ def page(parameter: Parameter, width: int) -> Iterator[Text]:
             for item in content:
                 yield from _wrapped(item, width, "  - ")
     if parameter.measure:
-        yield from _heading("Measure it")
+        yield from _heading("Measure its effect")
         yield from (Text(f"  {line}", style="cyan") for line in parameter.measure)
         yield from _wrapped(_COMPARE, width, "  ")
     if claims_page.is_measured(parameter.name):
-        yield from _heading("Measured")
+        yield from _heading("Measured results")
         yield from claims_page.lines(parameter.name, width, _wrapped)
-    yield from _heading("Read on")
+    yield from _heading("References")
     for source, address in parameter.sources:
         yield from _wrapped(source, width, "  ")
         yield Text(f"    {address}", style="dim")
 
 
 def claims(width: int) -> Iterator[Text]:
-    """Yield the lines of all claims that were measured."""
-    yield Text("What the tutorial says, measured on CALTECH-101", style="bold")
+    """Yield the lines of all measured claims.
+
+    Args:
+        width: Width of the page, in characters.
+    """
+    yield Text("The tutorial's claims, measured on CALTECH-101", style="bold")
     yield Text()
     yield from claims_page.lines(None, width, _wrapped)
 
@@ -99,12 +110,16 @@ def _heading(text: str) -> Iterator[Text]:
 
 
 def _wrapped(text: str, width: int, start: str) -> Iterator[Text]:
-    """Yield lines of at most ``width`` characters, behind a start and then behind as many blanks."""
-    # Code between backticks stays in one line.
+    """Yield lines of at most ``width`` characters; the first begins with ``start``, the others with as many spaces."""
+    # Do not break lines within code between backticks.
     whole = re.sub("`[^`]+`", lambda code: code[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
-    blanks = " " * len(start)
     lines = textwrap.wrap(
-        whole, width, initial_indent=start, subsequent_indent=blanks, break_long_words=False, break_on_hyphens=False
+        whole,
+        width,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     for line in lines:
         styled = Text(line.replace("\N{NO-BREAK SPACE}", " "))
@@ -113,19 +128,20 @@ def _wrapped(text: str, width: int, start: str) -> Iterator[Text]:
 
 
 def markdown(chosen: Parameter | None) -> Iterator[str]:
-    """Yield the lines of one parameter's section, or of the whole page of the docs."""
+    """Yield the Markdown lines of the chosen parameter's section, or of ``docs/conv2d.md`` if it is None."""
     if chosen:
         yield from _markdown_section(chosen)
         return
     yield "# The parameters of `Conv2D`"
     yield ""
-    yield "<!-- Written by `stridednet guide --markdown > docs/conv2d.md`; the texts are in"
+    yield "<!-- Generated by `stridednet guide --markdown > docs/conv2d.md`; the texts are in"
     yield "src/stridednet/conv2d/parameters.toml. -->"
     yield ""
-    yield "Which matter, which value to take, and which to leave alone. `stridednet guide NAME` shows it in a terminal."
+    yield "Which parameters matter, which values to use, and which to keep at their defaults. `stridednet guide NAME`"
+    yield "prints a parameter's section in a terminal."
     for group, parameters in _grouped():
         title, reason = GROUPS[group]
-        yield from ("", f"**{title}**: {reason}.", "", "| parameter | default | in short |", "|---|---|---|")
+        yield from ("", f"**{title}**: {reason}.", "", "| parameter | default | summary |", "|---|---|---|")
         for parameter in parameters:
             link = f"[`{parameter.name}`](#{parameter.name})"
             yield f"| {link} | {_markdown_default(parameter)} | {parameter.in_short} |"
@@ -150,8 +166,8 @@ def _markdown_section(parameter: Parameter) -> Iterator[str]:
             yield from ("", f"**{heading}.**", "")
             yield from (f"- {item}" for item in content)
     if parameter.measure:
-        yield from ("", f"**Measure it.** {_COMPARE}", "", "```sh", *parameter.measure, "```")
+        yield from ("", f"**Measure its effect.** {_COMPARE}", "", "```sh", *parameter.measure, "```")
     if claims := claims_page.links(parameter.name):
-        yield from ("", f"**Measured.** {claims}")
-    yield from ("", "**Read on.**", "")
+        yield from ("", f"**Measured results.** {claims}")
+    yield from ("", "**References.**", "")
     yield from (f"- [{source}]({address})" for source, address in parameter.sources)

@@ -1,1 +1,1 @@
-"""Rules of advice: kernels and what they read, the shape of a network, weights and what acts on them."""
+"""The rules of advice: on kernels, on the shape of the network, and on weights."""

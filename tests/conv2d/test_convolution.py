@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stridednet.conv2d.arithmetic import Conv2DLayer, chain
-from stridednet.conv2d.convolve import convolve, pad
+from stridednet.conv2d.convolution import convolve, pad
 
 _LAYERS = [
     Conv2DLayer(4, kernel, strides, padding, dilation)
@@ -36,7 +36,9 @@ def test_it_computes_what_keras_computes(layer: Conv2DLayer) -> None:
         np.testing.assert_allclose(ours, expected, atol=2e-4)
 
 
-def test_the_padding_is_zeros_on_the_layers_sides() -> None:
+def test_padding_adds_zeros_on_the_right_sides() -> None:
     image = np.ones((4, 4, 1), np.float32)
-    padded = pad(image, chain((4, 4, 1), [Conv2DLayer(1, (3, 3), (2, 2), "same")])[0])  # nothing above, one row below
+    padded = pad(
+        image, chain((4, 4, 1), [Conv2DLayer(1, (3, 3), (2, 2), "same")])[0]
+    )  # none at the top, one row at the bottom
     assert padded[:, :, 0].tolist() == [[1, 1, 1, 1, 0]] * 4 + [[0] * 5]
