@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stridednet.data.archive import dataset_name
 from stridednet.errors import InputError
 from stridednet.models.catalogue import check_model
 from stridednet.pipeline import settle
@@ -148,4 +149,4 @@ class _Messages(Observer):
 
 def _name(base: Recipe, axes: Sequence[Axis]) -> str:
     keys = "-".join(axis.key.rpartition(".")[2] for axis in axes)
-    return f"{Path(base.data.dataset).name}-{keys}"
+    return f"{dataset_name(base.data.dataset)}-{keys}"
