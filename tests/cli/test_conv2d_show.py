@@ -87,7 +87,7 @@ def test_a_layer_may_be_written_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatc
         ((*LAYER, "--show", "show.jpg"), "the name must end in .png or .gif"),
         ((*LAYER, "--show", "none/show.png"), "there is no folder none; make it first"),
         ((*LAYER, "--show", "show.png", "--image", "none.png"), "--image none.png: cannot be read: No such file"),
-        ((*LAYER, "--show", "show.png", "--image", "text.png"), "--image text.png: no image"),
+        ((*LAYER, "--show", "show.png", "--image", "text.png"), "--image text.png: not an image"),
         ((*LAYER, "--show", "text.png", "--image", "text.png"), "would overwrite the picture that --image names"),
         ((*LAYER, "--show", "show.png", "--kernel", "emboss"), "--kernel is edge, blur or sharpen. Received: 'emboss'"),
         (("28x28x3", "4,3", "4,3", "--show", "show.png"), "--show draws one layer. Received: a chain of 2"),
