@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""The training loop."""
 
 import math
 import time
@@ -25,22 +25,26 @@ def train_epochs(
     seed: int,
     observer: Observer,
 ) -> Iterator[EpochRow]:
-    """Train epoch by epoch, and yield each one's row when it is over.
+    """Train for the given epochs, and yield the history row of each finished epoch.
 
-    What is random in an epoch depends on the seed and the epoch's number alone, so that the caller can stop after any
-    epoch, keep the executor's state, and go on in another process as if nothing had happened.
+    All randomness in an epoch depends only on the seed and the epoch number: the caller can stop after any epoch, save
+    the state of the executor and resume in another process with identical results.
 
     Args:
         executor: Runs the model.
         stream: Training batches; every epoch has the same number of steps.
-        validation: Gives the batches to validate on.
-        epochs: The numbers of the epochs to train, the very first being 1.
-        validation_freq: After every how many epochs to validate; after the last one in any case.
-        seed: Of the whole training.
-        observer: Told of every step.
+        validation: Returns the batches to validate on.
+        epochs: Numbers of the epochs to train; the first epoch of a run is 1.
+        validation_freq: Number of epochs between validations, as in Keras' ``fit``; the last epoch is always
+            validated.
+        seed: Random seed of the training.
+        observer: Notified of every step.
+
+    Yields:
+        The history row of each epoch.
 
     Raises:
-        TrainingError: The loss became infinite or no number.
+        TrainingError: The loss became NaN or infinite.
     """
     with interrupts_held() as let_interrupt_through:
         for epoch in epochs:

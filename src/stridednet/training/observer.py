@@ -1,4 +1,4 @@
-"""What a training tells whoever watches it."""
+"""Callbacks that report the progress of a training."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from stridednet.training.history import EpochRow
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training is about to do: so many epochs of so many steps, behind those that are finished already."""
+    """The extent of a training: epochs in total, steps per epoch, images per step, and the epochs already finished."""
 
     epochs: int
     steps: int
@@ -17,19 +17,19 @@ class Plan:
 
 
 class Observer:
-    """Hears what happens; this one says nothing. The command line's progress display is another."""
+    """Receives the events of a training. All methods do nothing; override those you need."""
 
     def on_message(self, text: str) -> None:
-        """Hear something worth knowing, in one line."""
+        """Called with a one-line message for the user."""
 
     def on_start(self, plan: Plan) -> None:
-        """Hear that the loop starts."""
+        """Called when the training loop starts."""
 
     def on_step(self, epoch: int, step: int, scores: Scores) -> None:
-        """Hear the running scores of the epoch after a step."""
+        """Called after each step with the running means of the epoch's scores."""
 
     def on_epoch(self, row: EpochRow) -> None:
-        """Hear that an epoch is over and saved."""
+        """Called when an epoch is finished and its checkpoint is saved."""
 
     def on_end(self) -> None:
-        """Hear that the loop has ended, in whatever way."""
+        """Called when the training loop has ended, also after an error or interruption."""
