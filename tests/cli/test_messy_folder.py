@@ -13,8 +13,8 @@ from conftest import Command, copy_digits
 
 BAD = {
     "0/empty.png": "empty file",
-    "0/truncated.jpg": "truncated or corrupt",
-    "0/corrupt.png": "truncated or corrupt",
+    "0/truncated.jpg": "truncated or corrupt: image file is truncated",
+    "0/corrupt.png": "truncated or corrupt: broken data stream",
     "1/page.jpg": "not an image, or its format cannot be identified",
     "1/movie.mp4": "not an image: the file name does not end in",
     "2/gone.png": "broken symbolic link",
@@ -91,5 +91,5 @@ def test_a_messy_folder_trains_and_its_unusable_files_are_listed(
     strict = warm_command("train", messy, *small, "--strict", "--out", "strict")
     assert strict.returncode == 2
     assert strict.stderr.startswith(f"error: {messy}/")
-    assert strict.stderr.endswith("(and 6 more); repair or remove it, or omit `strict`\n")
+    assert strict.stderr.endswith("; repair or remove all 7 unusable files, or omit `strict`\n")
     assert not (tmp_path / "strict").exists()

@@ -71,6 +71,7 @@ def test_invalid_input_is_one_line_and_status_2(
     error = capsys.readouterr().err
     assert error.startswith(f"error: {message}")
     assert error.count("\n") == 1
+    assert not re.search(r"[^.?] See stridednet --help", error)
     assert not list(tmp_path.iterdir())
 
 

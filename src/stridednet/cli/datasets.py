@@ -26,13 +26,15 @@ def list_command() -> None:
 
 @datasets_app.command("fetch")
 def fetch_command(
-    name: Annotated[str, typer.Argument(help="Name of the data set, as listed by `stridednet datasets list`.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the data set, as listed by `stridednet datasets list`.")
+    ],
     copy: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE_OR_FOLDER", help="Import a local copy instead of downloading."),
     ] = None,
 ) -> None:
-    """Fetch a data set into the cache, for `stridednet train NAME`."""
+    """Download a data set into the cache, or import a local copy."""
     from stridednet.data.sources import SOURCES
     from stridednet.errors import DataError
 

@@ -73,7 +73,8 @@ def main() -> None:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, _UsageError):
-        return f"{error.format_message()} See stridednet --help."  # type: ignore[attr-defined]
+        text = error.format_message()  # type: ignore[attr-defined]
+        return f"{text if text.endswith(('.', '?')) else f'{text}.'} See stridednet --help."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     return str(error)

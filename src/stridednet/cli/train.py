@@ -13,11 +13,12 @@ def train_command(
     dataset: Annotated[
         str | None,
         typer.Argument(
-            help="Folder with one subfolder per class, an archive of one, or a built-in data set. [default: digits]"
+            metavar="DATASET",
+            help="Folder with one subfolder per class, an archive of one, or a built-in data set. [default: digits]",
         ),
     ] = None,
     dataset_option: Annotated[
-        str | None, typer.Option("--dataset", "-d", metavar="DATASET", help="Same as the argument.")
+        str | None, typer.Option("--dataset", "-d", metavar="DATASET", help="Same as the DATASET argument.")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", "-e", help="Number of epochs. [default: from the recipe]")
@@ -45,7 +46,7 @@ def train_command(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Override a setting of the recipe, such as model.stem_kernel=3. Repeatable.",
+            help="Override a setting of the recipe, such as model.stem_kernel=3. Can be repeated.",
         ),
     ] = None,
     seed: Annotated[
@@ -123,8 +124,9 @@ def train_command(
         mean = result.classification.numbers["mean_class_accuracy"]
         print(f"mean per-class accuracy ({len(result.report['labels'])} classes): {mean:.3f}\n")
     training = result.report["training"]
+    epochs_text = f"{training['epochs']} {'epoch' if training['epochs'] == 1 else 'epochs'}"
     print(
-        f"trained on {training['images']:,} images in {training['epochs']} epochs: {training['seconds']:.1f} s, "
+        f"trained for {epochs_text} ({training['images']:,} images) in {training['seconds']:.1f} s, "
         f"{training['images_per_second']:,.0f} images/s"
     )
     print(f"run: {result.run.folder}")
