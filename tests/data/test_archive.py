@@ -74,15 +74,15 @@ def test_a_member_outside_the_folder_is_rejected(tmp_path: Path) -> None:
 
 def test_a_folder_is_complete_or_does_not_exist(tmp_path: Path) -> None:
     def interrupted() -> None:
-        with folder_made_whole(tmp_path / "set") as beside:
-            (beside / "half").touch()
+        with folder_made_whole(tmp_path / "set") as temporary:
+            (temporary / "half").touch()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert list(tmp_path.iterdir()) == []
-    with folder_made_whole(tmp_path / "set") as beside:
-        (beside / "all").touch()
+    with folder_made_whole(tmp_path / "set") as temporary:
+        (temporary / "all").touch()
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["all"]
 
 

@@ -50,7 +50,7 @@ def test_problems_are_listed_and_counted_or_an_error(few_digits: Path) -> None:
         "skipped 1/notes.txt", "skipped 0/broken.png", "skipped 2 files in total",
     ]  # fmt: skip
     with pytest.raises(
-        DataError, match=r"notes.txt: not an image.*\(and 1 more\); repair or remove it, or omit `strict`"
+        DataError, match=r"notes.txt: not an image: .*; repair or remove all 2 unusable files, or omit `strict`"
     ):
         _prepare(few_digits, strict=True)
 

@@ -90,7 +90,7 @@ def test_without_a_connection_the_error_says_what_to_do(small_caltech101: Caltec
         replace(small_caltech101, url=f"http://127.0.0.1:{port}/caltech-101.zip").fetch()
     text = str(caught.value)
     assert "cannot be reached" in text
-    assert "import a local copy with `copy` (see stridednet datasets fetch --help)" in text
+    assert "import a local copy with `copy` or the command `stridednet datasets fetch`" in text
     assert "\n" not in text
 
 
@@ -104,7 +104,9 @@ def test_a_copy_replaces_the_download(own_cache: Path, small_caltech101: Caltech
 
 
 def test_a_copy_of_another_data_set_is_rejected(own_cache: Path, small_caltech101: Caltech101, tmp_path: Path) -> None:
-    next((tmp_path / "official").rglob("*.jpg")).unlink()
+    removed = next((tmp_path / "official").rglob("*.jpg"))
+    removed.unlink()
+    removed.with_suffix(".gone").symlink_to("nowhere")
     with pytest.raises(DataError, match=r"contains 29 \.jpg files in 3 folders instead of 30 in 3"):
         small_caltech101.fetch(tmp_path / "official" / "101_ObjectCategories")
     with pytest.raises(DataError, match="no such file or folder"):

@@ -52,8 +52,8 @@ def unpacked(archive: Path) -> Path:
     identity = f"{archive.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
     folder = cache_folder() / "archives" / hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     if not folder.is_dir():
-        with folder_made_whole(folder) as beside:
-            unpack(archive, beside)
+        with folder_made_whole(folder) as temporary:
+            unpack(archive, temporary)
     return innermost(folder)
 
 

@@ -30,7 +30,7 @@ from stridednet.machine import usable_cores
 from stridednet.storage import cache_folder, folder_made_whole
 
 MAX_CACHE_BYTES = 4 * 2**30
-_DECODER = f"1 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when the pixels of decode.py change
+_DECODER = f"2 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
 _PER_TASK = 32  # pictures; a worker keeps one at a time in memory
 T = TypeVar("T")
@@ -99,16 +99,16 @@ def _read_entry(folder: Path) -> tuple[Pixels, dict[int, str]]:
 
 
 def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
-    with folder_made_whole(folder) as beside:
+    with folder_made_whole(folder) as temporary:
         images = np.lib.format.open_memmap(
-            beside / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
+            temporary / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
         )
-        with (beside / "images.npy").open("r+b") as file:
+        with (temporary / "images.npy").open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         reasons = _decode_all(pictures, size, images)
         images.flush()
-        (beside / "problems.json").write_text(json.dumps(reasons))
+        (temporary / "problems.json").write_text(json.dumps(reasons))
     _evict(folder.parent, keep=folder)
 
 

@@ -63,9 +63,8 @@ def decode(path: Path, size: int) -> Pixels:
             "resize it, or remove it from the data set"
         ) from None
     except _DAMAGE as error:
-        raise UnusablePictureError(
-            f"truncated or corrupt: {str(error).splitlines()[0] if str(error) else error!r}"
-        ) from None
+        reason = str(error) or repr(error)
+        raise UnusablePictureError(f"truncated or corrupt: {reason.splitlines()[0]}") from None
 
 
 def resize(image: Pixels, size: int) -> Pixels:

