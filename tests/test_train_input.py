@@ -15,7 +15,7 @@ from stridednet.training.observer import Observer
 
 
 class StopsAtTheStart(Observer):
-    """Hears what is said before the first epoch."""
+    """Collects the messages before the first epoch, then interrupts the training."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -27,7 +27,7 @@ class StopsAtTheStart(Observer):
         raise KeyboardInterrupt
 
 
-def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
+def test_hints_of_a_built_in_data_set_are_overridden(tmp_path: Path) -> None:
     def recipe_of(name: str, **arguments: object) -> tuple[Recipe, list[str]]:
         observer = StopsAtTheStart()
         with pytest.raises(KeyboardInterrupt):
@@ -46,10 +46,10 @@ def test_hints_of_a_named_data_set_give_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "classes", "told"), [("accurate", 50, True), ("accurate", 3, False), ("many", 50, False)]
+    ("recipe", "classes", "hinted"), [("accurate", 50, True), ("accurate", 3, False), ("many", 50, False)]
 )
-def test_many_classes_with_few_images_have_a_recipe_of_their_own(
-    digits: Path, tmp_path: Path, recipe: str, classes: int, told: bool
+def test_the_recipe_many_is_suggested_for_many_classes_with_few_images(
+    digits: Path, tmp_path: Path, recipe: str, classes: int, hinted: bool
 ) -> None:
     files = iter(sorted((digits / "7").iterdir()))
     for number in range(classes):
@@ -61,10 +61,12 @@ def test_many_classes_with_few_images_have_a_recipe_of_their_own(
     with pytest.raises(KeyboardInterrupt):
         stridednet.train(tmp_path / "pictures", recipe, {"image_size": 32}, out=tmp_path / "run", observer=observer)
     message = "50 classes with 3 training images each: the recipe 'many' is made for such data"
-    assert (message in observer.said) == told
+    assert (message in observer.said) == hinted
 
 
-def test_wrong_input_leaves_nothing_behind(few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_input_leaves_no_files_behind(
+    few_digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         stridednet.train("nowhere", settings=SMALL)
@@ -83,7 +85,7 @@ def test_any_constraint_trains(few_digits: Path, tmp_path: Path, constraint: str
     stridednet.train(few_digits, "tutorial", settings=settings, out=tmp_path / "run")
 
 
-def test_channels_first_is_refused_in_one_line(few_digits: Path, tmp_path: Path) -> None:
+def test_channels_first_is_rejected(few_digits: Path, tmp_path: Path) -> None:
     import keras
 
     keras.config.set_image_data_format("channels_first")
@@ -107,19 +109,19 @@ def test_another_type_of_variables_is_refused_in_one_line(few_digits: Path, tmp_
         keras.config.set_floatx("float32")
 
 
-def test_a_loss_that_is_no_number_ends_the_training(few_digits: Path, tmp_path: Path) -> None:
+def test_a_nan_or_infinite_loss_ends_the_training(few_digits: Path, tmp_path: Path) -> None:
     wild = SMALL | {"optimizer.learning_rate": 1e30, "model.activation": "linear"}
     with pytest.raises(stridednet.StridedNetError, match=r"the loss became (nan|inf) in epoch \d: set a lower"):
         stridednet.train(few_digits, "tutorial", settings=wild, out=tmp_path / "run")
 
 
-def test_more_images_than_classes_need_no_whole_batch(digits: Path, tmp_path: Path) -> None:
+def test_a_data_set_smaller_than_a_batch_trains(digits: Path, tmp_path: Path) -> None:
     pictures = copy_digits(digits, tmp_path / "tiny", "01", 4)
     result = stridednet.train(pictures, "tutorial", settings=SMALL | {"epochs": 1}, out=tmp_path / "run")
     assert (result.history[0].steps, result.history[0].images) == (1, 6)
 
 
-def test_another_backend_is_refused_in_one_line(few_digits: Path, tmp_path: Path) -> None:
+def test_another_backend_is_rejected_in_one_line(few_digits: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("stridednet"), "train", few_digits],
         cwd=tmp_path,

@@ -1,45 +1,45 @@
-"""The exceptions of the package, one tree.
+"""The exceptions of the package.
 
-Every message is one line that says what was wrong, where, and what to do. The command line prints it after ``error:``
-and leaves with the ``exit_status`` of the class.
+Every message is one line that states what is wrong, where, and what to do. The command line prints it after ``error:``
+and exits with the ``exit_status`` of the class.
 """
 
 
 class StridedNetError(Exception):
-    """Anything that this package raises on purpose: the work could not be done."""
+    """Base class of all exceptions of this package."""
 
     exit_status = 1
 
 
 class InputError(StridedNetError):
-    """What the user gave is wrong: an argument, a setting, a file."""
+    """An argument, a setting or an input file is invalid."""
 
     exit_status = 2
 
 
 class RecipeError(InputError):
-    """A setting is unknown or its value is not allowed."""
+    """A setting is unknown, or its value is invalid."""
 
 
 class DataError(InputError):
-    """A data set cannot be used as it is."""
+    """A data set does not exist or cannot be used."""
 
 
 class ModelError(InputError, ValueError):
-    """A model cannot be built from the arguments given."""
+    """A model cannot be built from the given arguments."""
 
 
 class RunError(InputError):
-    """A run directory is missing, taken, finished, or does not fit the data."""
+    """A run directory is missing, not empty, already finished, or does not match the data set."""
 
 
 class DownloadError(StridedNetError):
-    """A data set could not be fetched."""
+    """A data set could not be downloaded."""
 
 
 class StorageError(StridedNetError):
-    """A file could not be written: the disk is full or not writable."""
+    """A file could not be written: the disk is full or write-protected."""
 
 
 class TrainingError(StridedNetError):
-    """A training went wrong: its loss is no number any more."""
+    """Training failed: the loss became NaN or infinite."""

@@ -1,4 +1,4 @@
-"""What this machine is: the cores that the process may use, and what a result's fine print names."""
+"""The machine: the CPU cores available to this process, and the hardware and versions that reports name."""
 
 import os
 import platform
@@ -6,23 +6,23 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-_taken: list[int] = []  # where the operating system cannot hold a process to some of the cores, it does so itself
+_taken: list[int] = []  # the cores to use on systems that cannot set a process's CPU affinity
 
 
 def cores_of_this_process() -> list[int]:
-    """Return the numbers of the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):  # Linux; honours taskset and container CPU sets
+    """Return the numbers of the CPU cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; respects taskset and container CPU sets
         return sorted(os.sched_getaffinity(0))
     return _taken or list(range(os.cpu_count() or 1))
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on."""
+    """Return the number of CPU cores that this process may run on."""
     return len(cores_of_this_process())
 
 
 def take_cores(numbers: Iterable[int]) -> None:
-    """Keep to some of the cores from now on."""
+    """Restrict this process to some of the CPU cores."""
     _taken[:] = numbers
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, _taken)
@@ -52,7 +52,7 @@ def device(kind: str = "cpu") -> dict[str, str | int]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a result depends on."""
+    """Return the versions of Python and the packages that results depend on."""
     packages = ("stridednet", "keras", "torch", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
     return {"python": platform.python_version()} | {package: version(package) for package in packages}
 

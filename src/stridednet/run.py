@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.archive import ARCHIVE_SUFFIXES
+from stridednet.data.archive import dataset_name
 from stridednet.errors import ModelError, RecipeError, RunError
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.storage import csv_text, storage_errors, write_text, written_whole
@@ -277,7 +277,7 @@ def check_free(out: Path) -> None:
 
 
 def _new_folder(recipe: Recipe) -> Path:
-    name = f"{_dataset_name(recipe.data.dataset)}-{recipe.name}"
+    name = f"{dataset_name(recipe.data.dataset)}-{recipe.name}"
     RUNS.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
         folder = RUNS / (name if number == 1 else f"{name}-{number}")
@@ -287,10 +287,3 @@ def _new_folder(recipe: Recipe) -> Path:
         except FileExistsError:
             continue
     raise AssertionError
-
-
-def _dataset_name(dataset: str) -> str:
-    name = Path(dataset).resolve().name
-    for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True):
-        name = name.removesuffix(suffix)
-    return name or "pictures"

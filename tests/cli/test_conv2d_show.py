@@ -87,7 +87,7 @@ def test_a_layer_may_be_given_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatch,
         ((*LAYER, "--show", "show.jpg"), "output file show.jpg: the name must end in .png or .gif"),
         ((*LAYER, "--show", "none/show.png"), "there is no folder none; create it first"),
         ((*LAYER, "--show", "show.png", "--image", "none.png"), "image none.png: cannot be read: No such file"),
-        ((*LAYER, "--show", "show.png", "--image", "text.png"), "image text.png: no image"),
+        ((*LAYER, "--show", "show.png", "--image", "text.png"), "image text.png: not an image"),
         ((*LAYER, "--show", "text.png", "--image", "text.png"), "would overwrite the image; choose another name"),
         (
             (*LAYER, "--show", "show.png", "--kernel", "emboss"),

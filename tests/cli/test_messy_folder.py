@@ -13,47 +13,47 @@ from conftest import Command, copy_digits
 
 BAD = {
     "0/empty.png": "empty file",
-    "0/truncated.jpg": "truncated or corrupt",
-    "0/corrupt.png": "truncated or corrupt",
-    "1/page.jpg": "no image, or too damaged to tell its format",
-    "1/movie.mp4": "no image: the name does not end in",
-    "2/gone.png": "the link leads nowhere",
+    "0/truncated.jpg": "truncated or corrupt: image file is truncated",
+    "0/corrupt.png": "truncated or corrupt: broken data stream",
+    "1/page.jpg": "not an image, or its format cannot be identified",
+    "1/movie.mp4": "not an image: the file name does not end in",
+    "2/gone.png": "broken symbolic link",
     "2/truncated.tif": "truncated or corrupt",
 }
-GOOD = ("0/GREY.PNG", "0/alpha.png", "1/ink.JPG", "1/deep.tiff", "2/turned.jpeg", "2/small.webp", "2/old.Bmp")
+GOOD = ("0/GRAY.PNG", "0/alpha.png", "1/ink.JPG", "1/deep.tiff", "2/turned.jpeg", "2/small.webp", "2/old.Bmp")
 
 
 @pytest.fixture
 def messy(digits: Path, tmp_path: Path) -> Path:
-    """Three classes of 30 digits, one file of each kind that does harm elsewhere, and one of each odd good kind."""
+    """Three classes of 30 digits, one file of each unusable kind, and one of each unusual but usable kind."""
     root = copy_digits(digits, tmp_path / "messy", "012", 30)
     with Image.open(min((root / "0").iterdir())) as opened:
         digit = opened.convert("L")
-    colour = digit.convert("RGB").resize((200, 150))
+    color = digit.convert("RGB").resize((200, 150))
 
     (root / "0" / "empty.png").touch()
-    colour.save(root / "0" / "truncated.jpg")
+    color.save(root / "0" / "truncated.jpg")
     (root / "0" / "truncated.jpg").write_bytes((root / "0" / "truncated.jpg").read_bytes()[:1000])
-    colour.save(root / "0" / "corrupt.png")
+    color.save(root / "0" / "corrupt.png")
     content = bytearray((root / "0" / "corrupt.png").read_bytes())
     content[60:90] = bytes(30)
     (root / "0" / "corrupt.png").write_bytes(content)
     (root / "1" / "page.jpg").write_text("<html>404 Not Found</html>")
     (root / "1" / "movie.mp4").write_bytes(os.urandom(500))
     (root / "2" / "gone.png").symlink_to("nowhere.png")
-    colour.save(root / "2" / "truncated.tif")
+    color.save(root / "2" / "truncated.tif")
     (root / "2" / "truncated.tif").write_bytes((root / "2" / "truncated.tif").read_bytes()[:5000])
 
-    digit.save(root / "0" / "GREY.PNG")
-    alpha = colour.copy()
+    digit.save(root / "0" / "GRAY.PNG")
+    alpha = color.copy()
     alpha.putalpha(128)
     alpha.save(root / "0" / "alpha.png")
-    colour.convert("CMYK").save(root / "1" / "ink.JPG", format="JPEG")
+    color.convert("CMYK").save(root / "1" / "ink.JPG", format="JPEG")
     cv2.imwrite(str(root / "1" / "deep.tiff"), np.asarray(digit).astype(np.uint16) * 257)
     exif = Image.Exif()
     exif[0x0112] = 6
-    colour.save(root / "2" / "turned.jpeg", exif=exif)
-    colour.save(root / "2" / "small.webp")
+    color.save(root / "2" / "turned.jpeg", exif=exif)
+    color.save(root / "2" / "small.webp")
     digit.save(root / "2" / "old.Bmp", format="BMP")
 
     shutil.copy(min((root / "1").glob("[0-9]*.png")), root / "2" / "copied.png")
@@ -62,17 +62,19 @@ def messy(digits: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_a_messy_folder_trains_and_its_bad_files_are_listed(messy: Path, warm_command: Command, tmp_path: Path) -> None:
+def test_a_messy_folder_trains_and_its_unusable_files_are_listed(
+    messy: Path, warm_command: Command, tmp_path: Path
+) -> None:
     before = {str(path): path.lstat().st_mtime_ns for path in messy.rglob("*")}
     small = ("--set", "image_size=28", "--set", "model.filters=[8]", "--set", "model.dense_units=16", "-e", "1")
     done = warm_command("train", messy, *small, "--out", "run")
     assert (done.returncode, done.stderr) == (0, "")
     for path, reason in BAD.items():
         assert f"skipped {path}: {reason}" in done.stdout
-    assert "skipped in all: 7 files" in done.stdout
+    assert "skipped 7 files in total" in done.stdout
     assert "stratified split: 73 train, 25 test" in done.stdout
     twin = min((messy / "1").glob("[0-9]*.png")).name
-    assert f"identical pictures in two classes: 1/{twin}, 2/copied.png" in done.stdout
+    assert f"identical pictures in different classes: 1/{twin}, 2/copied.png" in done.stdout
 
     run = tmp_path / "run"
     with (run / "problems.csv").open() as file:
@@ -89,5 +91,5 @@ def test_a_messy_folder_trains_and_its_bad_files_are_listed(messy: Path, warm_co
     strict = warm_command("train", messy, *small, "--strict", "--out", "strict")
     assert strict.returncode == 2
     assert strict.stderr.startswith(f"error: {messy}/")
-    assert strict.stderr.endswith("(and 6 more); repair or remove it, or leave --strict away\n")
+    assert strict.stderr.endswith("; repair or remove all 7 unusable files, or omit `strict`\n")
     assert not (tmp_path / "strict").exists()

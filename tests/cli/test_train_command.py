@@ -28,8 +28,8 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "nowhere"], "no such folder: "),
-        (["train", "a", "-d", "b"], "two data sets, 'a' and -d 'b'; give one"),
+        (["train", "nowhere"], "no such folder or archive: nowhere; built-in data sets: "),
+        (["train", "a", "-d", "b"], "DATASET and --dataset cannot be combined. Received: 'a' and 'b'"),
         (["train", "--recipe", "fats"], "no recipe 'fats': give a TOML file or one of accurate, fast, many, tutorial"),
         (["train", "--set", "epoch=3"], "unknown setting 'epoch'; did you mean epochs?"),
         (["train", "--set", "epochs"], "--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: 'epochs'"),
@@ -37,23 +37,29 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
             ["train", "-e", "0"],
             "setting 'epochs': input should be greater than or equal to 1, or",
         ),
-        (["train", "--labels", " , "], "--labels wants names separated by commas. Received: ' , '"),
+        (["train", "--labels", " , "], "--labels: expected names separated by commas. Received: ' , '"),
         (
             ["train", "--model", "vggg"],
-            "setting 'model.name': no model 'vggg'; choose vgg, or give your own as FILE.py:function",
+            "setting 'model.name': there is no model 'vggg'; choose vgg, or your own as FILE.py:function",
         ),
         (["train", "-p", "plot.txt"], "plot: plot.txt: the file name must end in one of"),
-        (["train", "--protocol", "30"], "--protocol wants N/M, such as 30/50. Received: '30'"),
-        (["train", "--resume", "gone"], "no run in gone: it has no recipe.toml"),
-        (["train", "--resume", "gone", "-e", "3"], "--resume goes on with the run's own recipe and data set"),
+        (["train", "--protocol", "30"], "--protocol: expected N/M, such as 30/50. Received: '30'"),
+        (["train", "--resume", "gone"], "there is no run directory gone"),
+        (
+            ["train", "--resume", "gone", "-e", "3"],
+            "--resume uses the recipe and data set of the run; it can only be combined with --plot",
+        ),
         (["train", "-e", "many"], "Invalid value for '--epochs' / '-e': "),
         (["train", "--epoch", "3"], "No such option: --epoch"),
         (["trian"], "No such command 'trian'."),
-        (["datasets", "fetch", "mnist"], "no data set is named 'mnist'; known names: digits, caltech101"),
-        (["datasets", "fetch", "digits", "--from", "x"], "digits ships with a dependency and is always here"),
+        (["datasets", "fetch", "mnist"], "unknown data set 'mnist'; built-in data sets: digits, caltech101"),
+        (
+            ["datasets", "fetch", "digits", "--from", "x"],
+            "digits ships with a dependency and needs no copy; omit `copy`",
+        ),
     ],
 )
-def test_wrong_input_is_one_line_and_status_2(
+def test_invalid_input_is_one_line_and_status_2(
     arguments: list[str],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -65,13 +71,14 @@ def test_wrong_input_is_one_line_and_status_2(
     error = capsys.readouterr().err
     assert error.startswith(f"error: {message}")
     assert error.count("\n") == 1
+    assert not re.search(r"[^.?] See stridednet --help", error)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "arguments", [["train", "nowhere"], ["train", "--set", "epoch=3"], ["sweep", "nowhere", "--vary", "epochs=1,2"]]
 )
-def test_a_slip_is_told_before_keras_is_loaded(arguments: list[str], tmp_path: Path) -> None:
+def test_typing_errors_are_reported_before_keras_is_imported(arguments: list[str], tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv = ['stridednet', *{arguments!r}]\n"
         "from stridednet.cli.main import main\n"
@@ -91,7 +98,9 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         main()
 
 
-def test_without_a_command_it_helps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_it_shows_the_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert _main(monkeypatch) == 0
     assert "Usage: stridednet" in capsys.readouterr().out
 
@@ -104,16 +113,16 @@ def test_version_and_data_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     lines = capsys.readouterr().out.splitlines()
     assert re.match(r"digits is in .*digits", lines[0])
     assert re.match(r"digits +5,000 handwritten digits .*\(in .*digits\)", lines[1])
-    assert re.match(r"caltech101 +9,144 photographs .*\(a download of 137 MB, not fetched yet\)", lines[2])
+    assert re.match(r"caltech101 +9,144 photographs .*\(not downloaded yet; 137 MB\)", lines[2])
 
 
-def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Command, tmp_path: Path) -> None:
-    coloured = os.environ | {"FORCE_COLOR": "1"}  # as many CI systems have it
-    done = command("train", few_digits, *SETTINGS, "-p", "figure.png", env=coloured)
+def test_a_training_without_a_terminal_prints_lines(few_digits: Path, command: Command, tmp_path: Path) -> None:
+    colored = os.environ | {"FORCE_COLOR": "1"}  # as on many CI systems
+    done = command("train", few_digits, *SETTINGS, "-p", "figure.png", env=colored)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert f"120 pictures of 3 classes in {few_digits}" in lines
-    assert "stratified split: 90 train, 30 test; curve on test, report on test" in lines
+    assert "stratified split: 90 train, 30 test; validation curve on test, report on test" in lines
     epochs = [line for line in lines if line.startswith("epoch ")]
     pattern = r"epoch \d/3  loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+  80 images  .* images/s"
     assert len(epochs) == 3
@@ -124,7 +133,7 @@ def test_a_training_that_is_piped_prints_lines(few_digits: Path, command: Comman
     assert "\x1b" not in done.stdout
 
 
-def test_the_unforeseen_is_one_line_too(
+def test_an_unexpected_exception_is_one_line_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], few_digits: Path, tmp_path: Path
 ) -> None:
     def breaks(*_: object) -> None:
@@ -134,7 +143,7 @@ def test_the_unforeseen_is_one_line_too(
     monkeypatch.setattr("stridednet.pipeline.build_model", breaks)
     assert _main(monkeypatch, "train", few_digits, *SETTINGS) == 1
     error = capsys.readouterr().err
-    assert error == "error: this should not happen: KeyError: 'odd\\nkey'. With --debug it shows where.\n"
+    assert error == "error: internal error: KeyError: 'odd\\nkey'; rerun with --debug for the traceback\n"
 
 
 def test_json_keeps_standard_output_clean(few_digits: Path, command: Command) -> None:
@@ -145,7 +154,7 @@ def test_json_keeps_standard_output_clean(few_digits: Path, command: Command) ->
 
 
 def _on_a_terminal(arguments: list[str], folder: Path) -> str:
-    """Run a command on a pseudo-terminal of 80 columns, and return what it wrote."""
+    """Run a command on a pseudo-terminal of 80 columns, and return its output."""
     control, terminal = pty.openpty()
     process = subprocess.Popen(
         [STRIDEDNET, *arguments],
@@ -178,7 +187,7 @@ def test_a_training_on_a_terminal_shows_one_bar(few_digits: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_a_stopped_process_can_be_gone_on_with(
+def test_a_stopped_process_can_be_resumed(
     sent: signal.Signals, few_digits: Path, warm_command: Command, tmp_path: Path
 ) -> None:
     longer = ["--set", "epochs=40"]
@@ -208,7 +217,9 @@ def test_a_stopped_process_can_be_gone_on_with(
     assert (again.returncode, again.stderr) == (2, "error: the run run is finished; its report is run/report.txt\n")
 
 
-def test_the_protocol_reports_the_mean_over_classes(warm_command: Command, few_digits: Path, tmp_path: Path) -> None:
+def test_the_protocol_reports_the_mean_per_class_accuracy(
+    warm_command: Command, few_digits: Path, tmp_path: Path
+) -> None:
     done = warm_command("train", few_digits, *SETTINGS, "--protocol", "8/5", "--out", "run")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     classes = report["report"]["classes"].values()
@@ -216,6 +227,6 @@ def test_the_protocol_reports_the_mean_over_classes(warm_command: Command, few_d
     assert all(entry["support"] <= 5 for entry in classes)
     mean = sum(entry["recall"] for entry in classes) / len(classes)
     assert report["report"]["mean_class_accuracy"] == pytest.approx(mean)
-    assert f"mean accuracy of the {len(classes)} classes: {mean:.3f}\n" in done.stdout
+    assert f"mean per-class accuracy ({len(classes)} classes): {mean:.3f}\n" in done.stdout
     split = (tmp_path / "run" / "split.csv").read_text().splitlines()[1:]
     assert {line.rpartition(",")[2] for line in split} <= {"train", "test", "unused"}

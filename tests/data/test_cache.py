@@ -14,7 +14,7 @@ from stridednet.data.scan import scan
 from stridednet.errors import DataError
 
 
-def test_cached_pictures_are_those_of_the_decoder(few_digits: Path) -> None:
+def test_cached_pictures_equal_decoded_ones(few_digits: Path) -> None:
     first, second = (load_pictures(scan(few_digits), 27) for _ in range(2))
     assert (first.from_cache, second.from_cache) == (False, True)
     expected = np.stack([decode(picture.path, 27) for picture in first.manifest.pictures])
@@ -23,7 +23,7 @@ def test_cached_pictures_are_those_of_the_decoder(few_digits: Path) -> None:
         assert pictures.images.dtype == np.uint8
 
 
-def test_the_key_is_content_and_size_not_place(few_digits: Path, tmp_path: Path) -> None:
+def test_the_key_is_content_and_size_not_location(few_digits: Path, tmp_path: Path) -> None:
     load_pictures(scan(few_digits), 21)
     moved = few_digits.rename(tmp_path / "moved")
     assert load_pictures(scan(moved), 21).from_cache
@@ -35,7 +35,7 @@ def test_the_key_is_content_and_size_not_place(few_digits: Path, tmp_path: Path)
     assert not load_pictures(scan(moved), 21).from_cache
 
 
-def test_damaged_files_are_left_out_and_remembered(few_digits: Path) -> None:
+def test_damaged_files_are_skipped_and_remembered(few_digits: Path) -> None:
     (few_digits / "0" / "0000_empty.png").touch()
     (few_digits / "2" / "zzz.jpg").write_text("text")
     for from_cache in (False, True):
@@ -44,14 +44,14 @@ def test_damaged_files_are_left_out_and_remembered(few_digits: Path) -> None:
         assert len(pictures.manifest.pictures) == len(pictures.stored) == len(pictures.digests) == 120
         assert [(problem.path.name, problem.reason) for problem in pictures.manifest.problems] == [
             ("0000_empty.png", "empty file"),
-            ("zzz.jpg", "no image, or too damaged to tell its format"),
+            ("zzz.jpg", "not an image, or its format cannot be identified"),
         ]
         last = pictures.manifest.pictures[-1]
         assert np.array_equal(pictures.images[pictures.stored[-1]], decode(last.path, 23))
 
 
 @needs_caltech101
-def test_decoders_are_quiet_about_damage_that_they_recover_from(
+def test_decoders_do_not_warn_about_damage_that_they_recover_from(
     caltech101: Path, few_digits: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     content = bytearray((caltech101 / "Faces" / "image_0001.jpg").read_bytes())
@@ -60,15 +60,15 @@ def test_decoders_are_quiet_about_damage_that_they_recover_from(
     pictures = load_pictures(scan(few_digits), 26)
     assert len(pictures.manifest.pictures) == 121
     assert capfd.readouterr() == ("", "")
-    os.write(2, b"here again")
-    assert capfd.readouterr().err == "here again"
+    os.write(2, b"restored")
+    assert capfd.readouterr().err == "restored"
 
 
-def test_an_absurd_picture_leaves_nothing_in_the_cache(
+def test_a_huge_picture_leaves_nothing_in_the_cache(
     few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
-    # A BMP header that promises 65,535 x 65,535 pixels.
+    # A BMP header that declares 65,535 x 65,535 pixels.
     header = b"BM" + bytes(8) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
     size = (65535).to_bytes(4, "little") * 2
     (few_digits / "1" / "bomb.bmp").write_bytes(header + size + b"\x01\x00\x18\x00" + bytes(24))
@@ -78,7 +78,7 @@ def test_an_absurd_picture_leaves_nothing_in_the_cache(
 
 
 @pytest.mark.parametrize("name", ["images.npy", "problems.json"])
-def test_a_damaged_entry_is_made_anew(
+def test_a_damaged_entry_is_replaced(
     few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
@@ -95,7 +95,7 @@ def decoded_again(pictures: Pictures) -> np.ndarray:
     return np.stack([decode(picture.path, 24) for picture in pictures.manifest.pictures])
 
 
-def test_what_a_killed_process_left_is_removed(
+def test_the_leftovers_of_a_killed_process_are_removed(
     few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
@@ -107,7 +107,9 @@ def test_what_a_killed_process_left_is_removed(
     assert [path.name for path in (tmp_path / "own" / "decoded").glob(".*")] == [".new"]
 
 
-def test_without_a_cache_that_can_be_written(few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_pictures_stay_in_memory_if_the_cache_is_not_writable(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "file"))
     pictures = load_pictures(scan(few_digits), 25)
@@ -115,7 +117,9 @@ def test_without_a_cache_that_can_be_written(few_digits: Path, monkeypatch: pyte
     assert pictures.images.shape == (120, 25, 25, 3)
 
 
-def test_the_oldest_entries_make_room(few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_least_recently_used_entries_are_removed(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
     monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 120 * 3 * (31**2 + 32**2) + 10_000)
     for used_at, size in ((100, 30), (200, 31), (300, 32)):

@@ -19,7 +19,7 @@ Pixels = NDArray[np.uint8]
 
 @pytest.fixture
 def digit(digits: Path) -> Image.Image:
-    """A real grey picture, 28x28, not symmetric."""
+    """A real grayscale picture of 28x28 pixels, not symmetric."""
     return Image.open(sorted((digits / "7").iterdir())[3]).convert("L")
 
 
@@ -27,38 +27,38 @@ def _rgb(picture: Image.Image) -> Pixels:
     return np.asarray(picture.convert("RGB"))
 
 
-def _coloured(digit: Image.Image) -> Image.Image:
+def _colored(digit: Image.Image) -> Image.Image:
     return Image.merge("RGB", (digit, digit.rotate(90), digit.rotate(180)))
 
 
 @pytest.mark.parametrize("suffix", ["png", "BMP", "tif", "TIFF", "webp"])
 def test_lossless_formats_keep_every_pixel(digit: Image.Image, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"picture.{suffix}"
-    _coloured(digit).save(file, **({"lossless": True} if suffix == "webp" else {}))
-    assert np.array_equal(decode(file, 28), _rgb(_coloured(digit)))
+    _colored(digit).save(file, **({"lossless": True} if suffix == "webp" else {}))
+    assert np.array_equal(decode(file, 28), _rgb(_colored(digit)))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "JPEG"])
 def test_jpeg(digit: Image.Image, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"picture.{suffix}"
-    _coloured(digit).save(file, format="JPEG", quality=95, subsampling=0)
-    difference = decode(file, 28).astype(int) - _rgb(_coloured(digit))
+    _colored(digit).save(file, format="JPEG", quality=95, subsampling=0)
+    difference = decode(file, 28).astype(int) - _rgb(_colored(digit))
     assert np.abs(difference).mean() < 4
 
 
-def test_grey_becomes_three_equal_channels(digit: Image.Image, tmp_path: Path) -> None:
-    digit.save(tmp_path / "grey.png")
-    pixels = decode(tmp_path / "grey.png", 28)
+def test_grayscale_becomes_three_equal_channels(digit: Image.Image, tmp_path: Path) -> None:
+    digit.save(tmp_path / "gray.png")
+    pixels = decode(tmp_path / "gray.png", 28)
     assert pixels.shape == (28, 28, 3)
     assert all(np.array_equal(pixels[:, :, channel], np.asarray(digit)) for channel in range(3))
 
 
 def test_transparent_pixels_are_white(digit: Image.Image, tmp_path: Path) -> None:
-    colour = _coloured(digit)
-    colour.putalpha(digit)
-    colour.save(tmp_path / "alpha.png")
+    color = _colored(digit)
+    color.putalpha(digit)
+    color.save(tmp_path / "alpha.png")
     alpha = np.asarray(digit)[:, :, None] / 255
-    expected = _rgb(_coloured(digit)) * alpha + 255 * (1 - alpha)
+    expected = _rgb(_colored(digit)) * alpha + 255 * (1 - alpha)
     assert np.abs(decode(tmp_path / "alpha.png", 28) - expected).max() <= 1
 
     palette = digit.convert("P")
@@ -68,10 +68,10 @@ def test_transparent_pixels_are_white(digit: Image.Image, tmp_path: Path) -> Non
 
 
 def test_cmyk(digit: Image.Image, tmp_path: Path) -> None:
-    _coloured(digit).convert("CMYK").save(tmp_path / "ink.tif")
-    assert np.array_equal(decode(tmp_path / "ink.tif", 28), _rgb(_coloured(digit)))
-    _coloured(digit).convert("CMYK").save(tmp_path / "ink.jpg", quality=95)
-    assert np.abs(decode(tmp_path / "ink.jpg", 28).astype(int) - _rgb(_coloured(digit))).mean() < 8
+    _colored(digit).convert("CMYK").save(tmp_path / "ink.tif")
+    assert np.array_equal(decode(tmp_path / "ink.tif", 28), _rgb(_colored(digit)))
+    _colored(digit).convert("CMYK").save(tmp_path / "ink.jpg", quality=95)
+    assert np.abs(decode(tmp_path / "ink.jpg", 28).astype(int) - _rgb(_colored(digit))).mean() < 8
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -79,9 +79,9 @@ def test_sixteen_bits_are_scaled(digit: Image.Image, tmp_path: Path, suffix: str
     samples = np.asarray(digit).astype(np.uint16) * 257
     assert cv2.imwrite(str(tmp_path / f"deep.{suffix}"), samples)
     assert np.array_equal(decode(tmp_path / f"deep.{suffix}", 28)[:, :, 0], np.asarray(digit))
-    colour = _rgb(_coloured(digit)).astype(np.uint16) * 257
-    assert cv2.imwrite(str(tmp_path / f"deep_colour.{suffix}"), colour[:, :, ::-1])
-    assert np.array_equal(decode(tmp_path / f"deep_colour.{suffix}", 28), _rgb(_coloured(digit)))
+    color = _rgb(_colored(digit)).astype(np.uint16) * 257
+    assert cv2.imwrite(str(tmp_path / f"deep_color.{suffix}"), color[:, :, ::-1])
+    assert np.array_equal(decode(tmp_path / f"deep_color.{suffix}", 28), _rgb(_colored(digit)))
 
 
 def test_floats_and_wide_integers(digit: Image.Image, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_exif_rotated_pictures_come_out_upright(
     digit: Image.Image, tmp_path: Path, suffix: str, orientation: int
 ) -> None:
     upright = digit.resize((96, 64))
-    # EXIF 2.3: how the stored rows and columns lie, so that undoing it gives the upright picture.
+    # The transformations that store an upright picture in each orientation of EXIF 2.3.
     undo = {
         1: None,
         2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -130,12 +130,12 @@ def _jpeg(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def test_damaged_files_say_what_is_wrong(digit: Image.Image, tmp_path: Path) -> None:
+def test_damaged_files_are_reported_with_the_reason(digit: Image.Image, tmp_path: Path) -> None:
     png, jpeg = _png(digit), _jpeg(digit)
     damaged = {
         "empty.jpg": (b"", "empty file"),
-        "text.png": (b"this is no picture", "no image"),
-        "page.jpg": (b"<html>404</html>" * 50, "no image"),
+        "text.png": (b"this is not a picture", "not an image"),
+        "page.jpg": (b"<html>404</html>" * 50, "not an image"),
         "cut.png": (png[: len(png) // 2], "truncated or corrupt"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "truncated or corrupt"),
         "barely_cut.jpg": (jpeg[:-2], "truncated or corrupt"),
@@ -150,7 +150,7 @@ def test_damaged_files_say_what_is_wrong(digit: Image.Image, tmp_path: Path) -> 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @given(st.data())
-def test_any_damage_is_told_or_survived(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_damaged_files_are_decoded_or_reported(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["PNG", "BMP", "TIFF", "WEBP", "GIF"]))
     buffer = io.BytesIO()
     gradient = np.add.outer(np.arange(24), np.arange(24)).astype(np.uint8) * 5
@@ -165,7 +165,7 @@ def test_any_damage_is_told_or_survived(tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_an_absurd_pixel_count_stops_everything(tmp_path: Path) -> None:
+def test_too_many_pixels_are_an_error(tmp_path: Path) -> None:
     side = int(MAX_PIXELS**0.5) + 1
     Image.new("1", (side, side)).save(tmp_path / "bomb.png")
     with pytest.raises(DataError, match=r"bomb.png has more than 89,478,485 pixels"):
@@ -173,20 +173,20 @@ def test_an_absurd_pixel_count_stops_everything(tmp_path: Path) -> None:
 
 
 @needs_caltech101
-def test_the_short_cut_for_jpeg_gives_pillows_pixels(caltech101: Path) -> None:
+def test_the_shortcut_for_jpeg_gives_pillows_pixels(caltech101: Path) -> None:
     files = [
         path for label in ("Faces", "Leopards", "sunflower", "yin_yang") for path in (caltech101 / label).iterdir()
     ]
     for file in sorted(files)[::10]:
         with Image.open(file) as picture:
-            if min(picture.size) >= 4 * 96:  # read at a smaller scale, which is another short cut
+            if min(picture.size) >= 4 * 96:  # decoded at a smaller scale, which is another shortcut
                 continue
             expected = resize(_rgb(picture), 96)
         assert np.array_equal(decode(file, 96), expected)
 
 
-def test_a_large_jpeg_is_read_small(digit: Image.Image, tmp_path: Path) -> None:
-    large = _coloured(digit).resize((1600, 1200), Image.Resampling.BICUBIC)
+def test_a_large_jpeg_is_decoded_at_a_smaller_scale(digit: Image.Image, tmp_path: Path) -> None:
+    large = _colored(digit).resize((1600, 1200), Image.Resampling.BICUBIC)
     large.save(tmp_path / "large.jpg", quality=95)
     difference = decode(tmp_path / "large.jpg", 64).astype(int) - resize(_rgb(large), 64)
     assert np.abs(difference).mean() < 2
@@ -201,7 +201,7 @@ def test_resizing_keeps_the_mean_and_the_shape(height: int, width: int) -> None:
     assert abs(float(small.mean()) - float(image.mean())) < 1.5
 
 
-def test_shrinking_averages_areas() -> None:
+def test_shrinking_averages_over_areas() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     image[:2, :2] = [[[0], [100]], [[100], [200]]]
     assert resize(image, 2)[:, :, 0].tolist() == [[100, 0], [0, 0]]

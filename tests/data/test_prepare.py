@@ -15,41 +15,43 @@ def _prepare(folder: Path, **settings: object) -> tuple[object, list[str]]:
     return prepare(DataSettings(dataset=str(folder), **settings), 28, said.append), said  # type: ignore[arg-type]
 
 
-def test_identical_pictures_in_two_classes_are_reported(few_digits: Path) -> None:
+def test_identical_pictures_in_different_classes_are_reported(few_digits: Path) -> None:
     shutil.copy(min((few_digits / "0").iterdir()), few_digits / "1" / "copy.png")
     data, said = _prepare(few_digits)
     first = min((few_digits / "0").iterdir()).name
-    assert f"identical pictures in two classes: 0/{first}, 1/copy.png" in said
+    assert f"identical pictures in different classes: 0/{first}, 1/copy.png" in said
     assert len(data.manifest.pictures) == 121  # type: ignore[attr-defined]
 
 
-def test_identical_pictures_in_two_subsets_are_reported(digits: Path, tmp_path: Path) -> None:
+def test_identical_pictures_in_different_subsets_are_reported(digits: Path, tmp_path: Path) -> None:
     root = tmp_path / "parts"
     copy_digits(digits, root / "train", "01", 10)
     copy_digits(digits, root / "test", "01", 4, skip=9)
     _, said = _prepare(root)
-    assert sum(line.startswith("identical pictures in two subsets: test/") for line in said) == 2
-    assert "the data set's own subsets: 20 train, 8 test; curve on test, report on test" in said
+    assert sum(line.startswith("identical pictures in different subsets: test/") for line in said) == 2
+    assert "predefined subsets: 20 train, 8 test; validation curve on test, report on test" in said
 
 
-def test_a_test_subset_that_was_drawn_is_called_that(digits: Path, tmp_path: Path) -> None:
+def test_a_predefined_test_subset_without_usable_pictures_is_replaced(digits: Path, tmp_path: Path) -> None:
     root = tmp_path / "parts"
     copy_digits(digits, root / "train", "01", 10)
     (root / "test" / "0").mkdir(parents=True)
     (root / "test" / "0" / "damaged.png").touch()
     data, said = _prepare(root)
-    assert "stratified split: 15 train, 5 test; curve on test, report on test" in said
+    assert "stratified split: 15 train, 5 test; validation curve on test, report on test" in said
     assert data.split.origin == "stratified"  # type: ignore[attr-defined]
 
 
-def test_problems_are_named_and_counted_or_an_error(few_digits: Path) -> None:
+def test_problems_are_listed_and_counted_or_an_error(few_digits: Path) -> None:
     (few_digits / "0" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (few_digits / "1" / "notes.txt").write_text("x")
     _, said = _prepare(few_digits)
     assert [line.split(":")[0] for line in said if "skipped" in line] == [
-        "skipped 1/notes.txt", "skipped 0/broken.png", "skipped in all",
+        "skipped 1/notes.txt", "skipped 0/broken.png", "skipped 2 files in total",
     ]  # fmt: skip
-    with pytest.raises(DataError, match=r"notes.txt: no image.*\(and 1 more\); repair or remove it, or leave --strict"):
+    with pytest.raises(
+        DataError, match=r"notes.txt: not an image: .*; repair or remove all 2 unusable files, or omit `strict`"
+    ):
         _prepare(few_digits, strict=True)
 
 
@@ -57,7 +59,9 @@ def test_a_class_of_damaged_files_is_too_small(few_digits: Path) -> None:
     for number, picture in enumerate(sorted((few_digits / "2").iterdir())):
         if number:
             picture.write_bytes(b"")
-    with pytest.raises(DataError, match=r"class '2' in .*few has too few usable images to split: 1, and it takes 2"):
+    with pytest.raises(
+        DataError, match=r"class '2' in .*few has too few usable images to split: 1, but at least 2 are required"
+    ):
         _prepare(few_digits)
 
 
@@ -74,7 +78,7 @@ def test_the_hash_is_of_content_labels_and_subsets(few_digits: Path, tmp_path: P
 
 
 def test_rows_targets_and_images_belong_together(few_digits: Path) -> None:
-    (few_digits / "0" / "0.png").touch()  # a hole in front
+    (few_digits / "0" / "0.png").touch()  # skipped, which shifts the rows
     data, _ = _prepare(few_digits)
     for subset in ("train", "test"):
         seen = 0

@@ -9,7 +9,7 @@ from stridednet.data.scan import scan
 from stridednet.errors import DataError
 
 
-def test_digits_are_5000_pictures_of_10_classes() -> None:
+def test_digits_has_5000_pictures_of_10_classes() -> None:
     manifest = scan("digits")
     assert manifest.labels == tuple("0123456789")
     assert len(manifest.pictures) == 5000
@@ -24,7 +24,7 @@ def test_the_four_classes_of_caltech101(caltech101: Path) -> None:
     assert counts == {"Faces": 435, "Leopards": 200, "Motorbikes": 798, "airplanes": 800}
 
 
-def test_a_class_folder_is_searched_to_its_depths_and_clutter_is_passed_over(few_digits: Path) -> None:
+def test_class_folders_are_searched_recursively_and_clutter_is_ignored(few_digits: Path) -> None:
     deep = few_digits / "0" / "more" / "still"
     deep.mkdir(parents=True)
     shutil.copy(next((few_digits / "1").glob("*.png")), deep / "one.PNG")
@@ -32,7 +32,7 @@ def test_a_class_folder_is_searched_to_its_depths_and_clutter_is_passed_over(few
         path = few_digits / "0" / clutter
         path.parent.mkdir(exist_ok=True)
         path.write_text("clutter")
-    (few_digits / "README.txt").write_text("no class")
+    (few_digits / "README.txt").write_text("not a class")
     manifest = scan(few_digits)
     assert len(manifest.pictures) == 121
     assert manifest.problems == ()
@@ -44,18 +44,18 @@ def test_other_files_are_problems(few_digits: Path) -> None:
     shutil.copy(next((few_digits / "2").iterdir()), few_digits / "loose.PNG")
     manifest = scan(few_digits)
     assert [(problem.path.name, problem.reason.split(":")[0]) for problem in manifest.problems] == [
-        ("loose.PNG", "lies in no class folder"),
-        ("notes.txt", "no image"),
-        ("gone.png", "the link leads nowhere"),
+        ("loose.PNG", "not in a class folder"),
+        ("notes.txt", "not an image"),
+        ("gone.png", "broken symbolic link"),
     ]
 
 
-def test_a_link_in_a_circle_ends(few_digits: Path) -> None:
+def test_cyclic_links_are_not_followed(few_digits: Path) -> None:
     (few_digits / "0" / "again").symlink_to(few_digits / "0", target_is_directory=True)
     assert len(scan(few_digits).pictures) == 120
 
 
-def test_names_that_are_no_utf8_are_read(few_digits: Path) -> None:
+def test_names_that_are_not_utf8_are_read(few_digits: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(few_digits / "0") + b"/\xff.png"))
     shutil.copy(next((few_digits / "0").glob("*.png")), odd)
     manifest = scan(few_digits)
@@ -77,24 +77,26 @@ def test_a_folder_of_subsets(digits: Path, tmp_path: Path, val: str) -> None:
     assert manifest.ignored_folders == ("docs",)
 
 
-def test_classes_called_train_and_bus_are_classes(digits: Path, tmp_path: Path) -> None:
+def test_a_class_may_be_named_train(digits: Path, tmp_path: Path) -> None:
     root = copy_digits(digits, tmp_path / "vehicles", "01", 5)
     (root / "0").rename(root / "train")
     assert scan(root).labels == ("1", "train")
 
 
-def test_a_test_folder_without_classes_is_left_out(digits: Path, tmp_path: Path) -> None:
+def test_a_test_folder_without_classes_is_ignored(digits: Path, tmp_path: Path) -> None:
     root = tmp_path / "kaggle"
     copy_digits(digits, root / "train", "01", 5)
     shutil.copytree(digits / "2", root / "test")
     manifest = scan(root)
     assert (manifest.labels, len(manifest.pictures), manifest.ignored_folders) == (("0", "1"), 10, ("test",))
     shutil.copytree(digits / "3", root / "unlabeled")
-    with pytest.raises(DataError, match=r"kaggle/train holds folders as if it were a subset, and .*/unlabeled stands"):
+    with pytest.raises(
+        DataError, match=r"kaggle/train looks like a subset, but .*/unlabeled next to it looks like a class"
+    ):
         scan(root)
 
 
-def test_subsets_that_do_not_fit(digits: Path, tmp_path: Path) -> None:
+def test_inconsistent_subsets_are_rejected(digits: Path, tmp_path: Path) -> None:
     root = tmp_path / "parts"
     copy_digits(digits, root / "train", "01", 5)
     copy_digits(digits, root / "test", "012", 5)
@@ -102,25 +104,27 @@ def test_subsets_that_do_not_fit(digits: Path, tmp_path: Path) -> None:
         scan(root)
     assert scan(root, ["0", "1"]).labels == ("0", "1")
     copy_digits(digits, root / "Testing", "01", 5)
-    with pytest.raises(DataError, match="more than one folder is the test subset"):
+    with pytest.raises(DataError, match=r"several folders for the test subset: .*Testing, .*test; keep only one"):
         scan(root)
 
 
-def test_what_is_refused(few_digits: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no such folder: .*nowhere; known names: digits, caltech101"):
+def test_invalid_data_sets_are_rejected(few_digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"no such folder or archive: .*nowhere; built-in data sets: digits, caltech101"
+    ):
         scan(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="has 0 class folders, and a classifier needs two or more"):
+    with pytest.raises(DataError, match="has no class folders, but a classifier needs at least two classes"):
         scan(few_digits / "0")
-    with pytest.raises(DataError, match=r"did you mean .*few\?"):
+    with pytest.raises(DataError, match=r"has only one class folder, .*; did you mean .*few\?"):
         scan(few_digits.parent)
-    with pytest.raises(DataError, match=r"has no class '7', '8'; known labels: 0, 1, 2"):
+    with pytest.raises(DataError, match=r"has no class '7', '8'; available labels: 0, 1, 2"):
         scan(few_digits, ["7", "0", "8"])
-    with pytest.raises(DataError, match="--labels names one class, '1'; a classifier needs two or more of 0, 1, 2"):
+    with pytest.raises(DataError, match=r"labels: a classifier needs at least two classes of: 0, 1, 2\. Received: 1"):
         scan(few_digits, ["1"])
     (few_digits / "empty").mkdir()
-    with pytest.raises(DataError, match=r"class 'empty' has no image in .*few"):
+    with pytest.raises(DataError, match=r"class 'empty' has no images in .*few; add some"):
         scan(few_digits)
     note = tmp_path / "note.txt"
-    note.write_text("no archive")
+    note.write_text("not an archive")
     with pytest.raises(DataError, match=r"note.txt is neither a folder nor an archive"):
         scan(note)

@@ -15,7 +15,7 @@ FOUR = ("Faces", "Leopards", "Motorbikes", "airplanes")
 
 
 @needs_caltech101
-def test_the_tutorials_supports(caltech101: Path) -> None:
+def test_supports_equal_those_of_the_tutorial(caltech101: Path) -> None:
     manifest = scan(caltech101, FOUR)
     parts = split(manifest, 0.25, 42)
     assert (len(parts.train), len(parts.val), len(parts.test)) == (1674, 0, 559)
@@ -39,7 +39,7 @@ def _manifest(counts: list[int]) -> Manifest:
     st.floats(0.2, 0.6),
     st.integers(0, 2**32 - 1),
 )
-def test_disjoint_complete_stratified_and_seeded(counts: list[int], test_size: float, seed: int) -> None:
+def test_the_split_is_disjoint_complete_stratified_and_seeded(counts: list[int], test_size: float, seed: int) -> None:
     manifest = _manifest(counts)
     parts = split(manifest, test_size, seed)
     assert sorted([*parts.train, *parts.test]) == list(range(sum(counts)))
@@ -52,12 +52,12 @@ def test_disjoint_complete_stratified_and_seeded(counts: list[int], test_size: f
 
 
 @pytest.mark.parametrize("counts", [[1, 9], [2, 2, 2, 2, 2, 2]])
-def test_too_few_images(counts: list[int]) -> None:
+def test_too_few_images_are_an_error(counts: list[int]) -> None:
     with pytest.raises(DataError, match="too few"):
         split(_manifest(counts), 0.1, 0)
 
 
-def test_own_subsets_are_kept(digits: Path, tmp_path: Path) -> None:
+def test_predefined_subsets_are_kept(digits: Path, tmp_path: Path) -> None:
     root = tmp_path / "parts"
     copy_digits(digits, root / "train", "01", 10)
     copy_digits(digits, root / "val", "01", 4, skip=10)
@@ -70,12 +70,12 @@ def test_own_subsets_are_kept(digits: Path, tmp_path: Path) -> None:
     assert (all_three.curve, all_three.report) == ("val", "test")
 
 
-def test_so_many_of_each_class() -> None:
+def test_images_per_class() -> None:
     manifest = _manifest([40, 31, 90])
     parts = split_per_class(manifest, 30, 50, seed=0)
     for rows, counts in ((parts.train, [30, 30, 30]), (parts.test, [10, 1, 50]), (parts.unused, [0, 0, 10])):
         assert [sum(manifest.pictures[row].label == label for row in rows) for label in manifest.labels] == counts
-    assert len(parts.subset_of()) == 161, "each picture is in one subset"
+    assert len(parts.subset_of()) == 161, "each picture is in exactly one subset"
     assert parts.origin == "per class"
     again, other = (split_per_class(manifest, 30, 50, seed) for seed in (0, 1))
     assert np.array_equal(again.train, parts.train)
@@ -83,9 +83,11 @@ def test_so_many_of_each_class() -> None:
     assert len(split_per_class(manifest, 30, 0, seed=0).test) == 71
 
 
-def test_so_many_of_each_class_need_one_more_to_test_on() -> None:
-    with pytest.raises(DataError, match=r"class 'class1' .* has too few usable images to split: 30, and it takes 31"):
+def test_images_per_class_leave_one_to_test_on() -> None:
+    with pytest.raises(
+        DataError, match=r"class 'class1' .* has too few usable images to split: 30, but at least 31 are required"
+    ):
         split_per_class(_manifest([40, 30]), 30, 50, seed=0)
     manifest = Manifest(Path("/set"), ("a",), (Picture(Path("/set/test/a/1.png"), "a", "test"),))
-    with pytest.raises(DataError, match="brings its own subsets"):
+    with pytest.raises(DataError, match="has predefined subsets; omit `train_per_class`"):
         split_per_class(manifest, 30, 50, seed=0)

@@ -1,11 +1,11 @@
-"""``stridednet datasets``: the data sets that have a name."""
+"""``stridednet datasets``: the built-in data sets."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-datasets_app = typer.Typer(help="List the data sets that have a name, and fetch one.", invoke_without_command=True)
+datasets_app = typer.Typer(help="List or fetch the built-in data sets.", invoke_without_command=True)
 
 
 @datasets_app.callback()
@@ -16,7 +16,7 @@ def _default(context: typer.Context) -> None:
 
 @datasets_app.command("list")
 def list_command() -> None:
-    """List the data sets that can be given by name."""
+    """List the built-in data sets and where they are."""
     from stridednet.data.sources import SOURCES
 
     for source in SOURCES.values():
@@ -26,16 +26,18 @@ def list_command() -> None:
 
 @datasets_app.command("fetch")
 def fetch_command(
-    name: Annotated[str, typer.Argument(help="The data set, as `stridednet datasets list` shows it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the data set, as listed by `stridednet datasets list`.")
+    ],
     copy: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE_OR_FOLDER", help="Take it from a copy on this machine, without download."),
+        typer.Option("--from", metavar="FILE_OR_FOLDER", help="Import a local copy instead of downloading."),
     ] = None,
 ) -> None:
-    """Fetch a data set into the cache, where `stridednet train NAME` finds it."""
+    """Download a data set into the cache, or import a local copy."""
     from stridednet.data.sources import SOURCES
     from stridednet.errors import DataError
 
     if name not in SOURCES:
-        raise DataError(f"no data set is named '{name}'; known names: {', '.join(SOURCES)}")
+        raise DataError(f"unknown data set '{name}'; built-in data sets: {', '.join(SOURCES)}")
     print(f"{name} is in {SOURCES[name].fetch(copy)}")

@@ -1,4 +1,4 @@
-"""The command ``stridednet``. Heavy modules are imported inside the commands, so that ``--help`` is quick."""
+"""The command ``stridednet``. Heavy modules are imported inside the commands to keep ``--help`` fast."""
 
 import sys
 from importlib.metadata import version
@@ -17,14 +17,14 @@ from stridednet.errors import InputError, StridedNetError
 
 INTERRUPTED = 130
 
-# The class of all that can be wrong with a command line, which Typer has without exporting it.
+# The base class of all command line errors, which Typer does not export.
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="With --debug anywhere, an error shows its whole traceback.",
+    epilog="Add --debug to any command to see the traceback of an error.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
@@ -38,7 +38,7 @@ app.add_typer(datasets_app, name="datasets")
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Train a small convolutional image classifier from a folder of pictures on an ordinary CPU."""
     if show_version:
@@ -49,7 +49,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line, and leave with a status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
+    """Run the command line and exit with status 0 (success), 1 (failure), 2 (invalid input) or 130 (interrupted)."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     collect_less()
@@ -64,7 +64,7 @@ def main() -> None:
         if debug:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"error: this should not happen: {reason}. With --debug it shows where.", file=sys.stderr)
+        print(f"error: internal error: {reason}; rerun with --debug for the traceback", file=sys.stderr)
         sys.exit(StridedNetError.exit_status)
     if status == INTERRUPTED:
         print("interrupted", file=sys.stderr)
@@ -73,7 +73,8 @@ def main() -> None:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, _UsageError):
-        return f"{error.format_message()} See stridednet --help."  # type: ignore[attr-defined]
+        text = error.format_message()  # type: ignore[attr-defined]
+        return f"{text if text.endswith(('.', '?')) else f'{text}.'} See stridednet --help."
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     return str(error)

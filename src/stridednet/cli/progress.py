@@ -1,4 +1,4 @@
-"""A training on the screen: one bar where there is a terminal, one line an epoch elsewhere."""
+"""Progress of a training: a progress bar on a terminal, one line per epoch otherwise."""
 
 import time
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from stridednet.training.observer import Observer, Workload
 
 
 def console_observer(*, quiet: bool) -> Observer:
-    """Return the observer that fits the screen.
+    """Return an observer that shows the progress of a training.
 
     Args:
-        quiet: Keep standard output free for machine-readable results, and talk on standard error.
+        quiet: Whether to write to standard error and keep standard output free for machine-readable results.
     """
     console = Console(stderr=quiet, highlight=False)
     terminal = console.file.isatty() and not console.is_dumb_terminal
@@ -28,7 +28,7 @@ _READING_INTERVAL = 0.1  # seconds; reading scores waits for the device, and the
 
 
 class _LineObserver(Observer):
-    """Prints lines that a log file can hold: never wrapped, no control characters."""
+    """Prints lines suitable for log files: no wrapping, no control characters."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -51,7 +51,7 @@ class _LineObserver(Observer):
 
 
 class _Bar(Progress):
-    """One bar, and below it the scores."""
+    """A progress bar with the scores below it."""
 
     scores = ""
 
@@ -61,7 +61,7 @@ class _Bar(Progress):
 
 
 class _BarObserver(Observer):
-    """Shows one bar for the whole run."""
+    """Shows one progress bar for the whole run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -113,7 +113,7 @@ class _BarObserver(Observer):
     def on_epoch(self, row: EpochRow) -> None:
         self._val = _val_scores([row]) or self._val
         self._bar.scores = f"{_scores(row.loss, row.accuracy)}  {self._val}"
-        self._last_step = time.perf_counter()  # without the validation
+        self._last_step = time.perf_counter()  # excludes the validation from the speed
 
     def on_end(self) -> None:
         self._bar.stop()
@@ -128,7 +128,7 @@ def _epoch(number: int, of: int) -> str:
 
 
 def _val_scores(history: Iterable[EpochRow]) -> str:
-    """Write the last validation, with space for what follows; nothing if there was none."""
+    """Format the last validation, followed by a separator; empty if there was none."""
     return "".join(f"{_scores(*scores, 'val_')}  " for _, scores in validations(history)[-1:])
 
 

@@ -1,4 +1,4 @@
-"""How tables and sizes look on the screen."""
+"""Formatting of tables and sizes on the screen."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ _WIDTH_OF_A_PIPE = 200
 
 
 def wide_console() -> "Console":
-    """Return a console for tables; a file or a pipe has no edge to cut them at."""
+    """Return a console for tables, wide enough not to truncate them in files and pipes."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -19,7 +19,7 @@ def wide_console() -> "Console":
 
 
 def size_text(count: int) -> str:
-    """Write a number of bytes.
+    """Format a number of bytes.
 
     >>> size_text(129_600), size_text(4_147_200)
     ('129.6 kB', '4.1 MB')

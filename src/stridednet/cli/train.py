@@ -12,57 +12,78 @@ from stridednet.errors import InputError
 def train_command(
     dataset: Annotated[
         str | None,
-        typer.Argument(help="A folder with one sub-folder per class, an archive of one, or a name. [default: digits]"),
+        typer.Argument(
+            metavar="DATASET",
+            help="Folder with one subfolder per class, an archive of one, or a built-in data set. [default: digits]",
+        ),
     ] = None,
     dataset_option: Annotated[
-        str | None, typer.Option("--dataset", "-d", metavar="DATASET", help="The same as the argument.")
+        str | None, typer.Option("--dataset", "-d", metavar="DATASET", help="Same as the DATASET argument.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", "-e", help="How often to go through the images. [default: the recipe's]")
+        int | None, typer.Option("--epochs", "-e", help="Number of epochs. [default: from the recipe]")
     ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", "-p", help="Write the figure here as well.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Classes to use, separated by commas. [default: all]")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A recipe by name, or a TOML file. [default: accurate]")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", "-p", help="Additional file for the figure, such as plot.png.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Classes to use, separated by commas. [default: all]")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Name of a recipe, or a TOML file. [default: accurate]")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE.py:FUNCTION",
-            help="A model by name, or your own: function(width, height, depth, classes) returns a Keras model, not "
-            "compiled, that takes pixels from 0 to 255, so begins with Rescaling. [default: the recipe's]",
+            help="Name of a model, or your own builder: FUNCTION(width, height, depth, classes) must return an "
+            "uncompiled Keras model that takes pixels from 0 to 255, so it starts with a Rescaling layer. "
+            "[default: from the recipe]",
         ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe, such as model.stem_kernel=3."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a setting of the recipe, such as model.stem_kernel=3. Can be repeated.",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order, augmentation, dropout. [default: 0]")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Random seed for initialization, shuffling, augmentation and dropout. [default: 0]"),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="auto|float32|bfloat16", help="What the network computes in. [default: what the CPU is fast at]"
+            metavar="auto|float32|bfloat16",
+            help="Floating-point precision; auto uses bfloat16 where it is faster. [default: auto]",
         ),
     ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
-            metavar="N/M", help="Train on N images of each class, test on up to M others; report the mean over classes."
+            metavar="N/M",
+            help="Train on N images per class, test on up to M others, and report the mean per-class accuracy.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run directory. [default: a new one in runs/train]")
+        Path | None, typer.Option(metavar="DIR", help="Run directory. [default: a new one in runs/train]")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was interrupted; only -p goes with it.")
+        Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run; can only be combined with --plot.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at a file that cannot be used.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print report.json on standard output.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail if a file of the data set cannot be used, instead of skipping it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON to standard output.")] = False,
 ) -> None:
-    """Train a classifier on a folder of pictures.
+    """Train an image classifier on a folder of pictures.
 
-    The model, the classification report and the figure go into a run directory.
+    Saves the model, the classification report and a figure of the training in a run directory.
     """
     if dataset is not None and dataset_option is not None:
-        raise InputError(f"two data sets, {dataset!r} and -d {dataset_option!r}; give one")
+        raise InputError(f"DATASET and --dataset cannot be combined. Received: {dataset!r} and {dataset_option!r}")
     chosen: dict[str, Any] = {
         "epochs": epochs,
         "seed": seed,
@@ -76,7 +97,7 @@ def train_command(
     settings = {key: value for key, value in chosen.items() if value is not None}
     given = dataset if dataset is not None else dataset_option
     if resume is not None and (settings or assignments or recipe or out or given):
-        raise InputError("--resume goes on with the run's own recipe and data set; only -p goes with it")
+        raise InputError("--resume uses the recipe and data set of the run; it can only be combined with --plot")
 
     from stridednet.cli.progress import console_observer
     from stridednet.recipe import DEFAULT_RECIPE, parse_override
@@ -101,10 +122,11 @@ def train_command(
     print(f"\n{result.classification.text}")
     if result.report["data"]["split"] == "per class":
         mean = result.classification.numbers["mean_class_accuracy"]
-        print(f"mean accuracy of the {len(result.report['labels'])} classes: {mean:.3f}\n")
+        print(f"mean per-class accuracy ({len(result.report['labels'])} classes): {mean:.3f}\n")
     training = result.report["training"]
+    epochs_text = f"{training['epochs']} {'epoch' if training['epochs'] == 1 else 'epochs'}"
     print(
-        f"{training['images']:,} images in {training['epochs']} epochs and {training['seconds']:.1f} s of training, "
+        f"trained for {epochs_text} ({training['images']:,} images) in {training['seconds']:.1f} s, "
         f"{training['images_per_second']:,.0f} images/s"
     )
     print(f"run: {result.run.folder}")
@@ -115,17 +137,17 @@ def train_command(
 def _protocol(text: str) -> tuple[int, int]:
     train, slash, test = text.partition("/")
     if not slash or not train.isdecimal() or not test.isdecimal() or int(train) == 0:
-        raise InputError(f"--protocol wants N/M, such as 30/50. Received: {text!r}")
+        raise InputError(f"--protocol: expected N/M, such as 30/50. Received: {text!r}")
     return int(train), int(test)
 
 
 def names_of(text: str) -> tuple[str, ...]:
-    """Read names separated by commas.
+    """Parse the value of --labels, names separated by commas.
 
     Raises:
-        InputError: There is none.
+        InputError: There are no names.
     """
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
-        raise InputError(f"--labels wants names separated by commas. Received: {text!r}")
+        raise InputError(f"--labels: expected names separated by commas. Received: {text!r}")
     return names

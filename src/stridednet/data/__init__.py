@@ -1,1 +1,1 @@
-"""A folder of pictures becomes batches: scan, split, decode, augment."""
+"""From a folder of pictures to training batches: scan, split, decode, augment."""

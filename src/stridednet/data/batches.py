@@ -1,4 +1,4 @@
-"""Arrays -> a seeded stream of batches, prepared in the background while the network computes."""
+"""Seeded streams of training batches, prepared in a background thread while the network computes."""
 
 import queue
 import threading
@@ -17,7 +17,7 @@ _AHEAD = 8  # batches
 
 @dataclass(frozen=True)
 class Batch:
-    """Images ``(n, height, width, channels)``, uint8, and targets ``(n, classes)``, float32, that add up to 1."""
+    """Images ``(batch, height, width, channels)``, uint8, and targets ``(batch, classes)``, float32, summing to 1."""
 
     images: NDArray[np.uint8]
     targets: NDArray[np.float32]
@@ -25,16 +25,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchStream:
-    """Training batches of any epoch.
+    """The training batches of each epoch.
 
-    The order of the images and their warps depend on the seed and the number of the epoch, and on nothing else, so
-    that a resumed training gets the same batches as one that was never interrupted. An epoch has
-    ``len(rows) // batch_size`` steps; the images left over are others in each epoch.
+    The order of the images and their augmentation depend only on the seed and the epoch number, so that a resumed
+    training receives the same batches as an uninterrupted one. An epoch has ``len(rows) // batch_size`` steps; the
+    remaining images are dropped, different ones in each epoch.
 
     Args:
-        images: ``(n, height, width, channels)``, uint8; may live on disk.
-        rows: Which of them to train on, ``(m,)``.
-        targets: One-hot, ``(m, classes)``, float32.
+        images: Images ``(n, height, width, channels)``, uint8; may be memory-mapped.
+        rows: Indices of the images to train on, ``(m,)``.
+        targets: One-hot targets of those images, ``(m, classes)``, float32.
+        batch_size: Images per step.
+        augmentation: Random warps.
+        seed: Random seed for shuffling and augmentation.
+        color_jitter: Random changes of color.
+        mixing: Random blends of images.
     """
 
     images: NDArray[np.uint8]
@@ -48,16 +53,16 @@ class BatchStream:
 
     @property
     def images_per_step(self) -> int:
-        """The size of each batch; with fewer images than a batch holds, all of them."""
+        """Images per batch: ``batch_size``, or the number of images if that is smaller."""
         return min(self.batch_size, len(self.rows))
 
     @property
     def steps_per_epoch(self) -> int:
-        """The number of whole batches; the same in every epoch."""
+        """Number of complete batches per epoch."""
         return len(self.rows) // self.images_per_step
 
     def epoch(self, number: int) -> Generator[Batch, None, None]:
-        """Yield the batches of an epoch, the first of which has the number 1."""
+        """Yield the batches of an epoch; the first epoch has the number 1."""
         return _prepared_ahead(lambda: self._batches(number))
 
     def _batches(self, number: int) -> Iterator[Batch]:
@@ -70,18 +75,18 @@ class BatchStream:
 
 
 def one_hot(labels: list[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
-    """Return ``(n, classes)``: a one in the column of each label."""
+    """Return one-hot targets ``(n, classes)`` for n labels."""
     column = {label: index for index, label in enumerate(classes)}
     return np.eye(len(classes), dtype=np.float32)[[column[label] for label in labels]]
 
 
 def _prepared_ahead(batches: Callable[[], Iterator[Batch]]) -> Generator[Batch, None, None]:
-    """Run a generator in a thread, a few items ahead; its errors come out here, and leaving early ends the thread."""
+    """Run a generator a few items ahead in a thread; its errors are raised here. Closing this one ends the thread."""
     ready: queue.Queue[Batch | BaseException | None] = queue.Queue(maxsize=_AHEAD)
-    left = threading.Event()
+    closed = threading.Event()
 
     def put(item: Batch | BaseException | None) -> bool:
-        while not left.is_set():
+        while not closed.is_set():
             try:
                 ready.put(item, timeout=0.1)
                 return True
@@ -95,7 +100,7 @@ def _prepared_ahead(batches: Callable[[], Iterator[Batch]]) -> Generator[Batch, 
                 if not put(batch):
                     return
             put(None)
-        except BaseException as error:  # noqa: BLE001 -- it is raised again in the thread that waits for it
+        except BaseException as error:  # noqa: BLE001 -- raised again in the consuming thread
             put(error)
 
     thread = threading.Thread(target=prepare, name="batches", daemon=True)
@@ -106,13 +111,13 @@ def _prepared_ahead(batches: Callable[[], Iterator[Batch]]) -> Generator[Batch, 
                 raise item
             yield item
     finally:
-        left.set()
+        closed.set()
         thread.join()
 
 
 def in_order(
     images: NDArray[np.uint8], rows: NDArray[np.intp], targets: NDArray[np.float32], size: int = 64
 ) -> Iterator[Batch]:
-    """Yield the images as they are, in the order of their rows, ``size`` at a time; the last batch may be smaller."""
+    """Yield the unmodified images in the order of ``rows``, ``size`` per batch; the last batch may be smaller."""
     for start in range(0, len(rows), size):
         yield Batch(images[rows[start : start + size]], targets[start : start + size])

@@ -1,7 +1,7 @@
-"""A manifest -> one memory-mapped array of decoded pictures, kept in the cache and keyed by content.
+"""The decoded pictures of a manifest, as one memory-mapped array in the cache, keyed by content.
 
-The key is made of the bytes of every file, the size and the decoder's versions, so that a changed picture is decoded
-anew while a moved or renamed data set is not.
+The key covers the bytes of every file, the image size and the decoders' versions: a changed picture is decoded again,
+a moved or renamed data set is not.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from stridednet.machine import usable_cores
 from stridednet.storage import cache_folder, folder_made_whole
 
 MAX_CACHE_BYTES = 4 * 2**30
-_DECODER = f"1 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # count up when decode.py gives other pixels
+_DECODER = f"2 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
-_PER_TASK = 32  # pictures; a worker holds one of them at a time
+_PER_TASK = 32  # pictures; a worker keeps one at a time in memory
 T = TypeVar("T")
 
 
@@ -40,8 +40,9 @@ T = TypeVar("T")
 class Pictures:
     """Decoded pictures.
 
-    ``images`` is ``(n, size, size, 3)``, RGB, uint8, and may live on disk; row ``stored[i]`` of it is
-    ``manifest.pictures[i]``, whose file has the SHA-256 ``digests[i]``. The manifest lists what could not be decoded.
+    ``images`` has the shape ``(n, size, size, 3)``, RGB, uint8, and may be memory-mapped. ``images[stored[i]]`` is
+    ``manifest.pictures[i]``, whose file has the SHA-256 ``digests[i]``. Files that could not be decoded are among the
+    manifest's problems.
     """
 
     manifest: Manifest
@@ -52,15 +53,15 @@ class Pictures:
 
 
 def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> Pictures:
-    """Decode the pictures of a manifest on all cores, or take them from the cache.
+    """Load the pictures of a manifest from the cache, or decode them on all cores.
 
-    Memory stays bounded: each core holds one picture, and the result is a file mapped into memory. Where the cache
-    cannot be written, the result lies in memory.
+    Memory use is bounded: each core decodes one picture at a time into a memory-mapped file. If the cache is not
+    writable, the images are kept in memory.
 
     Args:
-        manifest: What `scan` found.
-        size: Height and width in pixels.
-        use_cache: False to decode in any case, and to keep the result in memory.
+        manifest: The pictures, as returned by `scan`.
+        size: Height and width of the images, in pixels.
+        use_cache: Whether to use the cache; False decodes all pictures and keeps them in memory.
 
     Raises:
         DataError: A picture has too many pixels.
@@ -78,7 +79,7 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
             images, reasons = _read_entry(folder)
         except (StorageError, OSError):
             use_cache = False
-        except ValueError:  # damaged, by a power cut for instance
+        except ValueError:  # corrupt, for example after a power failure
             shutil.rmtree(folder, ignore_errors=True)
             return load_pictures(manifest, size, use_cache=not folder.exists())
     if not use_cache:
@@ -92,22 +93,22 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
 def _read_entry(folder: Path) -> tuple[Pixels, dict[int, str]]:
     images = np.load(folder / "images.npy", mmap_mode="r")
     reasons = {int(row): why for row, why in json.loads((folder / "problems.json").read_text()).items()}
-    with suppress(OSError):  # somebody else's cache can be read all the same
+    with suppress(OSError):  # a cache owned by another user is still readable
         os.utime(folder)
     return images, reasons
 
 
 def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
-    with folder_made_whole(folder) as beside:
+    with folder_made_whole(folder) as temporary:
         images = np.lib.format.open_memmap(
-            beside / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
+            temporary / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
         )
-        with (beside / "images.npy").open("r+b") as file:
-            if hasattr(os, "posix_fallocate"):  # a disk that fills up later would end the process, not raise
+        with (temporary / "images.npy").open("r+b") as file:
+            if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         reasons = _decode_all(pictures, size, images)
         images.flush()
-        (beside / "problems.json").write_text(json.dumps(reasons))
+        (temporary / "problems.json").write_text(json.dumps(reasons))
     _evict(folder.parent, keep=folder)
 
 
@@ -133,7 +134,7 @@ def _digests(pictures: Sequence[Picture]) -> list[str]:
             try:
                 with picture.path.open("rb") as file:
                     digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-            except OSError as error:  # decoding will list it
+            except OSError as error:  # reported when it is decoded
                 digests.append(f"unreadable: {error.strerror}")
         return digests
 
@@ -151,10 +152,10 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
 
 @contextmanager
 def _quiet_decoders() -> Iterator[None]:
-    """Keep what decoders say about odd metadata and odd bytes off the screen.
+    """Silence the decoders' warnings about invalid metadata and bytes.
 
-    They do not name the file; files that cannot be read are listed by name anyway. libjpeg writes to the process's
-    standard error itself, so that is where it is silenced.
+    They do not name the file, and unreadable files are reported by name anyway. libjpeg writes directly to the
+    standard error of the process, which is therefore redirected.
     """
     log = logging.getLogger("PIL")
     level = log.level
@@ -177,12 +178,12 @@ def _key(digests: Sequence[str], size: int) -> str:
 
 
 def _evict(cache: Path, keep: Path) -> None:
-    """Remove the entries that were used longest ago, until the rest fits."""
+    """Remove the least recently used entries until the cache is small enough."""
     entries = []
     for entry in cache.iterdir():
         if not entry.name.startswith("."):
             entries.append(entry)
-        elif time.time() - entry.stat().st_mtime > _ABANDONED_AFTER:  # its process was killed
+        elif time.time() - entry.stat().st_mtime > _ABANDONED_AFTER:  # left by a killed process
             shutil.rmtree(entry, ignore_errors=True)
     total = 0
     for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime, reverse=True):

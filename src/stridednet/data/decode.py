@@ -1,7 +1,7 @@
-"""An image file -> a right-way-up RGB array, uint8, of the wanted size.
+"""Decode an image file to an upright RGB array, uint8, of a given size.
 
-Pillow reads every format and finds what is damaged. The plainest and most common files, upright RGB or grey JPEGs that
-are complete, take a short cut through OpenCV: the same pixels (a test holds that) in three quarters of the time.
+Pillow reads all formats and detects damaged files. The most common files, complete and upright RGB or grayscale JPEGs,
+are decoded by OpenCV instead: the same pixels (covered by a test) in three quarters of the time.
 """
 
 import io
@@ -18,33 +18,33 @@ from stridednet.errors import DataError
 Pixels = NDArray[np.uint8]
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs: 0.25 GiB of 24-bit pixels
-BACKGROUND = "white"  # what shows through transparent pixels
+BACKGROUND = "white"  # behind transparent pixels
 _ORIENTATION = 0x0112  # EXIF 2.3, tag "Orientation"; 1 is upright
 _JPEG_END = b"\xff\xd9"
 
-# What Pillow's plugins raise on damaged files, found by feeding them such files.
+# Exceptions that Pillow's plugins raise on damaged files, found by fuzzing.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error, cv2.error)
 
 
 class UnusablePictureError(Exception):
-    """A file that is no readable image; the text says why. It is skipped and listed, which stops nothing."""
+    """A file is not a readable image; the message is the reason. `load_pictures` skips such files and reports them."""
 
 
 def decode(path: Path, size: int) -> Pixels:
-    """Read an image file.
+    """Decode an image file.
 
-    Transparent pixels are composited on white. Samples of 16 or 32 bits and floats are scaled to 8 bits. The picture is
-    turned as its EXIF orientation says, and resized without keeping its aspect ratio.
+    Transparent pixels are composited on white, 16-bit, 32-bit and floating-point samples are scaled to 8 bits, and the
+    EXIF orientation is applied. The picture is resized to a square without preserving its aspect ratio.
 
     Args:
-        path: A file of any format that Pillow reads; of several frames, the first is taken.
-        size: Height and width of the result in pixels.
+        path: A file in any format that Pillow reads; only the first frame is used.
+        size: Height and width of the result, in pixels.
 
     Returns:
         Pixels ``(size, size, 3)``, RGB, uint8.
 
     Raises:
-        UnusablePictureError: The file is empty, truncated, corrupt, or no image.
+        UnusablePictureError: The file is empty, truncated, corrupt, or not an image.
         DataError: The picture has more than `MAX_PIXELS` pixels.
     """
     try:
@@ -56,22 +56,21 @@ def decode(path: Path, size: int) -> Pixels:
     try:
         return resize(_read(content, size), size)
     except UnidentifiedImageError:
-        raise UnusablePictureError("no image, or too damaged to tell its format") from None
+        raise UnusablePictureError("not an image, or its format cannot be identified") from None
     except Image.DecompressionBombError:
         raise DataError(
             f"{path} has more than {MAX_PIXELS:,} pixels, the limit against decompression bombs; "
-            "take it out of the data set, or make it smaller"
+            "resize it, or remove it from the data set"
         ) from None
     except _DAMAGE as error:
-        raise UnusablePictureError(
-            f"truncated or corrupt: {str(error).splitlines()[0] if str(error) else error!r}"
-        ) from None
+        reason = str(error) or repr(error)
+        raise UnusablePictureError(f"truncated or corrupt: {reason.splitlines()[0]}") from None
 
 
 def resize(image: Pixels, size: int) -> Pixels:
-    """Resize ``(height, width, 3)`` to ``(size, size, 3)``: area averaging where it shrinks, linear where it grows."""
+    """Resize ``(height, width, 3)`` to ``(size, size, 3)``, shrinking by area averaging, enlarging linearly."""
     height, width = image.shape[:2]
-    if height > size or width > size:  # averaging over the area keeps fine patterns from aliasing
+    if height > size or width > size:  # area averaging prevents aliasing
         image = np.asarray(
             cv2.resize(image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA), np.uint8
         )
@@ -87,10 +86,10 @@ def _read(content: bytes, size: int) -> Pixels:
         large = min(picture.size) >= 4 * size
         if _is_plain_jpeg(picture, content) and not large:
             decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
-            if decoded is not None:  # else Pillow says what is wrong
+            if decoded is not None:  # otherwise Pillow reports the reason
                 return np.asarray(decoded, np.uint8)
         if large:
-            # A JPEG of twice the wanted size comes out of the decoder several times faster than the whole one.
+            # Decoding a JPEG at twice the target size is several times faster than at full size.
             picture.draft(picture.mode, (2 * size, 2 * size))
         return _rgb(_upright(picture))
 
@@ -107,7 +106,7 @@ def _is_plain_jpeg(picture: Image.Image, content: bytes) -> bool:
 def _orientation(picture: Image.Image) -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
-    except _DAMAGE:  # damaged metadata says nothing about the pixels
+    except _DAMAGE:  # the pixels may be intact although the metadata is damaged
         return 1
 
 
@@ -118,8 +117,8 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _rgb(picture: Image.Image) -> Pixels:
     if picture.mode == "F" or picture.mode.startswith("I"):
-        grey = _eight_bits(np.asarray(picture))
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        gray = _eight_bits(np.asarray(picture))
+        return np.repeat(gray[:, :, None], 3, axis=2)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         background = Image.new("RGBA", picture.size, BACKGROUND)
@@ -128,7 +127,7 @@ def _rgb(picture: Image.Image) -> Pixels:
 
 
 def _eight_bits(samples: NDArray[np.generic]) -> Pixels:
-    """Scale samples by the least range of 1, 8, 16 and 32 bits that holds them all; 16-bit samples always by theirs."""
+    """Scale samples to 8 bits: 16-bit samples from their full range, others from the smallest usual range that fits."""
     values = np.nan_to_num(samples.astype(np.float64))
     peak = values.max()
     if samples.dtype.itemsize == 2:

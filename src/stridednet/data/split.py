@@ -1,4 +1,4 @@
-"""A manifest -> disjoint subsets: those that the data set brings, or a stratified, seeded split."""
+"""Split a manifest into disjoint subsets: the predefined ones, or a stratified random split."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -15,12 +15,11 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Split:
-    """Which of the manifest's pictures are in which subset; each array holds row numbers, ``(n,)``.
+    """The subsets of a manifest's pictures, each an array ``(n,)`` of indices into ``Manifest.pictures``.
 
-    ``curve`` is what the per-epoch validation is measured on, ``report`` what the final report is measured on, each by
-    the name of its subset. Where there is no val subset, the curve is measured on test, as in the tutorial: it is drawn
-    and labelled, and chooses nothing. ``origin`` says whether the subsets are the data set's own, or how they
-    were drawn; ``unused`` holds what is in none of them.
+    Without a val subset, the validation curve is measured on test, as in the tutorial: it is drawn and labeled as such,
+    and selects nothing. ``origin`` tells whether the subsets are predefined (``"own"``) or how they were drawn;
+    ``unused`` contains the pictures that are in no subset.
     """
 
     train: Rows
@@ -31,31 +30,36 @@ class Split:
 
     @property
     def curve(self) -> str:
-        """The subset of the per-epoch validation."""
+        """Name of the subset that is evaluated after each epoch."""
         return "val" if len(self.val) else "test"
 
     @property
     def report(self) -> str:
-        """The subset of the final report."""
+        """Name of the subset that the final report is measured on."""
         return "test" if len(self.test) else "val"
 
     def rows(self, subset: str) -> Rows:
-        """Return the rows of a subset by its name."""
+        """Return the rows of the subset with the given name."""
         return {"train": self.train, "val": self.val, "test": self.test, "unused": self.unused}[subset]
 
     def subset_of(self) -> dict[int, str]:
-        """Return the subset of each row."""
+        """Return a mapping from each row to the name of its subset."""
         return {int(row): subset for subset in ("train", "val", "test", "unused") for row in self.rows(subset)}
 
 
 def split(manifest: Manifest, test_size: float, seed: int) -> Split:
-    """Divide the pictures of a manifest.
+    """Split the pictures of a manifest into subsets.
 
-    The data set's own subsets are kept. Where it brings none, or only training images, a test subset is drawn from
-    them, stratified by class: ``train_test_split(test_size, stratify=labels, random_state=seed)`` of scikit-learn.
+    Predefined subsets are kept. If there are none, or only training images, a test subset is drawn from these,
+    stratified by class, with scikit-learn's ``train_test_split(..., stratify=labels, random_state=seed)``.
+
+    Args:
+        manifest: The pictures, as returned by `scan`.
+        test_size: Fraction of the images in the test subset; not used with predefined subsets.
+        seed: Random seed of the split.
 
     Raises:
-        DataError: A class has too few images for each subset to get one.
+        DataError: A class has too few images for all subsets.
     """
     subsets = np.array([picture.subset or "train" for picture in manifest.pictures])
     train, val, test = (np.flatnonzero(subsets == name) for name in ("train", "val", "test"))
@@ -69,31 +73,31 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
 
     try:
         train, test = train_test_split(train, test_size=test_size, stratify=labels[train], random_state=seed)
-    except ValueError as error:  # fewer images in one of the subsets than there are classes
+    except ValueError as error:  # a subset would have fewer images than there are classes
         raise DataError(
-            f"{manifest.root}: {len(labels)} images of {len(manifest.labels)} classes are too few for a test_size of "
-            f"{test_size}: {error}"
+            f"{manifest.root}: {len(labels)} images of {len(manifest.labels)} classes are too few for "
+            f"test_size={test_size}: {error}"
         ) from None
     _require(manifest, labels[train], 1)
     return Split(train, val, test, origin="stratified")
 
 
 def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Split:
-    """Draw the same number of training images from each class, and test on others; what is left over is not used.
+    """Draw the same number of training images from each class, and test images from the rest.
 
-    This is how CALTECH-101 is reported, with the mean of the classes' accuracies, since their sizes differ.
+    This is the usual protocol of CALTECH-101, with the mean of the per-class accuracies, since class sizes differ.
 
     Args:
-        manifest: Pictures without subsets of their own.
-        train: Training images of each class.
-        test: Test images of each class at the most; 0 for all that are left.
-        seed: Of the draw.
+        manifest: Pictures without predefined subsets.
+        train: Training images per class.
+        test: Maximum number of test images per class; 0 for all remaining images.
+        seed: Random seed of the split.
 
     Raises:
-        DataError: A class has no image left to test on, or the data set brings its own subsets.
+        DataError: A class has no images left to test on, or the data set has predefined subsets.
     """
     if any(picture.subset not in (None, "train") for picture in manifest.pictures):
-        raise DataError(f"{manifest.root} brings its own subsets, so none can be drawn; leave --protocol away")
+        raise DataError(f"{manifest.root} has predefined subsets; omit `train_per_class` to use them")
     labels = np.array([picture.label for picture in manifest.pictures], dtype=object)
     _require(manifest, labels, train + 1)
     rng = np.random.default_rng(seed)
@@ -105,12 +109,18 @@ def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Spl
 
 
 def with_fold(whole: Split, manifest: Manifest, val_size: float, seed: int) -> Split:
-    """Draw a val subset anew from the training images, and from a val subset that is there already; test stays.
+    """Draw a new val subset from the training images and the current val subset. The test subset is unchanged.
 
-    Stratified by class, ``train_test_split(val_size, stratify=labels, random_state=seed)`` of scikit-learn.
+    The split is stratified by class: scikit-learn's ``train_test_split(..., stratify=labels, random_state=seed)``.
+
+    Args:
+        whole: The current split.
+        manifest: The pictures that it splits.
+        val_size: Fraction of the images in the new val subset.
+        seed: Random seed of the split.
 
     Raises:
-        DataError: A class has too few images for both to get one.
+        DataError: A class has too few images for both subsets.
     """
     from sklearn.model_selection import train_test_split
 
@@ -121,8 +131,8 @@ def with_fold(whole: Split, manifest: Manifest, val_size: float, seed: int) -> S
         train, val = train_test_split(rows, test_size=val_size, stratify=labels, random_state=seed)
     except ValueError as error:
         raise DataError(
-            f"{manifest.root}: {len(rows)} training images of {len(manifest.labels)} classes are too few to draw a val "
-            f"subset from: {error}"
+            f"{manifest.root}: {len(rows)} training images of {len(manifest.labels)} classes are too few for a val "
+            f"subset of {val_size:.0%}: {error}"
         ) from None
     return replace(whole, train=train, val=val)
 
@@ -133,5 +143,5 @@ def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> Non
         if count[label] < least:
             raise DataError(
                 f"class '{printable(label)}' in {manifest.root} has too few usable images to split: {count[label]}, "
-                f"and it takes {least} or more; add some, or choose --labels"
+                f"but at least {least} are required; add some, or select other classes with `labels`"
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stridednet.data.archive import dataset_name
 from stridednet.errors import InputError
 from stridednet.executor.backend import Backend
 from stridednet.models.catalogue import check_model
@@ -147,4 +148,4 @@ def _outcomes(trials: Sequence[Trial], folder: Path, executor: Executor) -> Iter
 
 def _name(base: Recipe, axes: Sequence[Axis]) -> str:
     keys = "-".join(axis.key.rpartition(".")[2] for axis in axes)
-    return f"{Path(base.data.dataset).name}-{keys}"
+    return f"{dataset_name(base.data.dataset)}-{keys}"

@@ -1,4 +1,4 @@
-"""What each epoch was: losses, accuracies, learning rate, images seen, seconds."""
+"""The history of a training: losses, accuracies, learning rate, images and seconds of each epoch."""
 
 import csv
 import io
@@ -13,10 +13,10 @@ from stridednet.executor.scores import Scores
 class EpochRow:
     """One row of ``history.csv``.
 
-    ``loss`` and ``accuracy`` are means over the epoch's training steps, while the model changes; ``val_loss`` and
-    ``val_accuracy`` are measured after it, on the subset that `Split.curve` names, or None after an epoch that was not
-    validated. ``learning_rate`` is that of the step to come. ``seconds`` is the time of the training steps,
-    ``val_seconds`` that of the validation.
+    ``loss`` and ``accuracy`` are means over the training steps of the epoch, as in Keras' ``fit``. ``val_loss`` and
+    ``val_accuracy`` are measured at the end of the epoch on the subset `Split.curve`; None if it was not validated.
+    ``learning_rate`` is that of the next step. ``seconds`` is the time of the training steps, ``val_seconds`` that of
+    the validation.
     """
 
     epoch: int
@@ -35,7 +35,7 @@ History = list[EpochRow]
 
 
 def validations(history: Iterable[EpochRow]) -> list[tuple[int, Scores]]:
-    """Return the validations, each with the number of its epoch."""
+    """Return the epoch number and the scores of each validation."""
     return [
         (row.epoch, Scores(row.val_loss, row.val_accuracy))
         for row in history
@@ -44,7 +44,7 @@ def validations(history: Iterable[EpochRow]) -> list[tuple[int, Scores]]:
 
 
 def to_csv(history: Sequence[EpochRow]) -> str:
-    """Return the rows as CSV; numbers are written so that they read back exactly, None as an empty cell."""
+    """Return the history as CSV. Numbers are written with full precision, None as an empty cell."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(EpochRow)], lineterminator="\n")
     writer.writeheader()
@@ -53,7 +53,7 @@ def to_csv(history: Sequence[EpochRow]) -> str:
 
 
 def from_csv(text: str) -> History:
-    """Read back what `to_csv` wrote."""
+    """Return the history that `to_csv` wrote."""
     return [
         EpochRow(**{field.name: _number(row[field.name], whole=field.type is int) for field in fields(EpochRow)})
         for row in csv.DictReader(io.StringIO(text))

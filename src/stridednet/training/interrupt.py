@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps, never inside one: an exception in the midst of PyTorch's C++ can end the process."""
+"""Handle Ctrl-C only between training steps: an exception inside PyTorch's C++ code can abort the process."""
 
 import signal
 import threading
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_held() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the function that is given is called; a second Ctrl-C is not held back.
+    """Delay Ctrl-C until the yielded function is called. A second Ctrl-C takes effect immediately.
 
-    Only Python's own way of handling it is replaced, and only in the main thread, where Python allows it.
+    Only Python's default signal handler is replaced, and only in the main thread, as Python requires.
     """
     received = False
 

@@ -1,4 +1,4 @@
-"""What a training reports to its observer."""
+"""Callbacks that report the progress of a training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class Workload:
 
 
 class Observer:
-    """Receives the events of a training; this one ignores them.
+    """Receives the events of a training. All methods do nothing; override those you need.
 
     Example:
         >>> class Printer(Observer):
@@ -34,7 +34,7 @@ class Observer:
     """
 
     def on_message(self, text: str) -> None:
-        """Called with a line that the user should read."""
+        """Called with a one-line message for the user."""
 
     def on_start(self, workload: Workload) -> None:
         """Called when the training loop starts."""
@@ -43,10 +43,10 @@ class Observer:
         """Called after each step with the running scores of the epoch, whose ``mean()`` waits for the device."""
 
     def on_epoch(self, row: EpochRow) -> None:
-        """Called when an epoch is finished and saved."""
+        """Called when an epoch is finished and its checkpoint is saved."""
 
     def on_end(self) -> None:
-        """Called when the training loop ends, for whatever reason."""
+        """Called when the training loop has ended, also after an error or interruption."""
 
     def on_interrupt(self, epochs: int, folder: Path) -> None:
         """Called when a training stops early and can be resumed.
