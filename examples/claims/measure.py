@@ -20,7 +20,7 @@ from stridednet.recipe import load_recipe
 from stridednet.sweeps.axes import text_of
 from stridednet.sweeps.claims import verdict
 from stridednet.sweeps.experiment import SweepObserver, SweepResult
-from stridednet.sweeps.plan import Plan
+from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.trial import Outcome
 
 HERE = Path(__file__).parent
@@ -40,14 +40,14 @@ class Screen(SweepObserver):
             print(f"  {outcome.variant}, seed {outcome.seed}: {outcome.error or f'{outcome.accuracy:.4f}'}", flush=True)
 
 
-def plans() -> dict[str, Plan]:
+def plans() -> dict[str, SweepPlan]:
     """Return all sweep files by name: those about the parameters that matter most come first."""
-    found = {path.stem: Plan.read(path) for path in sorted(HERE.glob("*.toml"))}
+    found = {path.stem: SweepPlan.read(path) for path in sorted(HERE.glob("*.toml"))}
     ranks = [*(parameter.name for parameter in PARAMETERS), ""]
     return dict(sorted(found.items(), key=lambda item: ranks.index(item[1].parameter)))
 
 
-def measure(name: str, plan: Plan, results: dict[str, SweepResult]) -> MeasuredClaim:
+def measure(name: str, plan: SweepPlan, results: dict[str, SweepResult]) -> MeasuredClaim:
     base = load_recipe(plan.recipe)[0].replace(plan.base)
     keys = dict.fromkeys([*plan.base, *plan.vary])
     return MeasuredClaim(
@@ -61,7 +61,7 @@ def measure(name: str, plan: Plan, results: dict[str, SweepResult]) -> MeasuredC
     )
 
 
-def _measurements(data: str, result: SweepResult, plan: Plan) -> list[Measurement]:
+def _measurements(data: str, result: SweepResult, plan: SweepPlan) -> list[Measurement]:
     base, *others = result.comparisons
     rows = []
     for other in others:

@@ -5,14 +5,14 @@ from conftest import PROJECT
 from stridednet.conv2d.measured import MeasuredClaim, read_measured
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.sweeps.claims import verdict
-from stridednet.sweeps.plan import Plan
+from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.statistics import Difference
 
 CLAIMS = {claim.name: claim for claim in read_measured()}
 
 
-def plan(claim: MeasuredClaim) -> Plan:
-    return Plan.read(PROJECT / "examples" / "claims" / f"{claim.name}.toml")
+def plan(claim: MeasuredClaim) -> SweepPlan:
+    return SweepPlan.read(PROJECT / "examples" / "claims" / f"{claim.name}.toml")
 
 
 def test_every_sweep_file_was_measured_as_it_is_now() -> None:

@@ -60,7 +60,7 @@ def kept() -> Keeping:
 @pytest.fixture(scope="module")
 def finished(pictures: Path, kept: Keeping) -> SweepResult:
     out = pictures.with_name("finished")
-    return sweep(pictures, VARY, seeds=2, settings=SMALL, out=out, executor=kept)
+    return sweep(pictures, VARY, seeds=2, settings=SMALL, out=out, runner=kept)
 
 
 def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> None:
@@ -142,13 +142,13 @@ def test_a_seed_shares_its_pictures_and_first_weights(finished: SweepResult, kep
 
 
 def test_finished_trials_are_not_repeated_and_new_ones_are_added(finished: SweepResult, pictures: Path) -> None:
-    observer, executor = Recorder(), Keeping()
-    again = sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, observer=observer, executor=executor)
-    assert not executor.trials
+    observer, runner = Recorder(), Keeping()
+    again = sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, observer=observer, runner=runner)
+    assert not runner.trials
     assert all(known for _, known in observer.outcomes)
     assert again.outcomes == finished.outcomes
-    third = sweep(pictures, VARY[:1], seeds=3, settings=SMALL, out=finished.folder, executor=executor)
-    assert [trial.seed for trial in executor.trials] == [2, 2]
+    third = sweep(pictures, VARY[:1], seeds=3, settings=SMALL, out=finished.folder, runner=runner)
+    assert [trial.seed for trial in runner.trials] == [2, 2]
     assert len(third.outcomes) == 6
 
 

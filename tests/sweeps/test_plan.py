@@ -7,7 +7,7 @@ from stridednet.errors import InputError
 from stridednet.recipe import load_recipe
 from stridednet.sweeps.axes import parse_axes, variants
 from stridednet.sweeps.claims import check_expected
-from stridednet.sweeps.plan import Plan
+from stridednet.sweeps.plan import SweepPlan
 
 CLAIMS = sorted((PROJECT / "examples" / "claims").glob("*.toml"))
 
@@ -19,7 +19,7 @@ def test_a_plan_takes_dotted_keys_with_and_without_quotes(tmp_path: Path) -> Non
         '[vary]\nmodel.filters = [[8], [8, 16]]\n"optimizer.learning_rate" = [0.1]\n'
         '[expect]\n"model.filters=[8]" = "lower"\n'
     )
-    plan = Plan.read(file)
+    plan = SweepPlan.read(file)
     assert (plan.claim, plan.seeds, plan.one_at_a_time, plan.recipe) == ("small", 3, True, "fast")
     assert plan.base == {"image_size": 32, "model.stem_kernel": 3}
     assert plan.vary == {"model.filters": [[8], [8, 16]], "optimizer.learning_rate": [0.1]}
@@ -45,7 +45,7 @@ def test_what_is_wrong_in_a_plan_is_told_in_one_line(tmp_path: Path, text: str, 
     file = tmp_path / "plan.toml"
     file.write_text(text)
     with pytest.raises(InputError) as caught:
-        Plan.read(file)
+        SweepPlan.read(file)
     assert str(file) in str(caught.value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -53,12 +53,12 @@ def test_what_is_wrong_in_a_plan_is_told_in_one_line(tmp_path: Path, text: str, 
 
 def test_a_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the sweep file .*none.toml cannot be read: No such file"):
-        Plan.read(tmp_path / "none.toml")
+        SweepPlan.read(tmp_path / "none.toml")
 
 
 @pytest.mark.parametrize("file", CLAIMS, ids=lambda file: file.stem)
 def test_the_claims_of_the_tutorial_can_be_swept(file: Path) -> None:
-    plan = Plan.read(file)
+    plan = SweepPlan.read(file)
     base = load_recipe(plan.recipe)[0].replace(plan.base)
     chosen = variants(base, parse_axes(plan.vary), one_at_a_time=plan.one_at_a_time)
     assert len(chosen) > 1

@@ -56,11 +56,11 @@ def sweep_command(
     from stridednet.recipe import load_recipe, parse_override
     from stridednet.sweeps.axes import parse_axes, variants
     from stridednet.sweeps.claims import check_expected, verdict
-    from stridednet.sweeps.plan import Plan
+    from stridednet.sweeps.plan import SweepPlan
 
     if plan is not None and vary:
         raise InputError("--plan says what is varied; leave --vary away, or write it into the plan")
-    planned = Plan(vary={}) if plan is None else Plan.read(plan)
+    planned = SweepPlan(vary={}) if plan is None else SweepPlan.read(plan)
     axes = parse_axes(vary or []) if plan is None else parse_axes(planned.vary)
     settings = planned.base | dict(map(parse_override, assignments or []))
     if labels is not None:

@@ -15,8 +15,9 @@ from stridednet.sweeps.axes import Axis, Variant, parse_axes, text_of, variants
 from stridednet.sweeps.comparison import Comparison, compare
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.report import write_report
+from stridednet.sweeps.runner import InTurn, Runner
 from stridednet.sweeps.side_by_side import SideBySide
-from stridednet.sweeps.trial import Executor, OneAfterAnother, Outcome, Trial
+from stridednet.sweeps.trial import Outcome, Trial
 from stridednet.training.observer import Observer
 
 SWEEPS = Path("runs/sweep")
@@ -61,7 +62,7 @@ def sweep(
     out: str | os.PathLike[str] | None = None,
     observer: SweepObserver | None = None,
     jobs: int = 1,
-    executor: Executor | None = None,
+    runner: Runner | None = None,
 ) -> SweepResult:
     """Measure what settings do, on one's own pictures.
 
@@ -79,7 +80,7 @@ def sweep(
         out: The folder; None for one below ``runs/sweep``. Trials that are finished in it are not repeated.
         observer: Told what happens.
         jobs: How many trials run at once, each in a process with its share of the cores.
-        executor: Runs the trials; None for what ``jobs`` says.
+        runner: Runs the trials; None for what ``jobs`` says.
 
     Raises:
         InputError: An axis, a setting or the data set is wrong; nothing was trained.
@@ -89,7 +90,7 @@ def sweep(
     if seeds < 1:
         raise InputError(f"a sweep has at least 1 seed. Received: {seeds}")
     axes = parse_axes(vary)
-    executor = executor or (OneAfterAnother() if jobs == 1 else SideBySide(jobs))
+    runner = runner or (InTurn() if jobs == 1 else SideBySide(jobs))
     talking = _Messages(observer.on_message)
     base = settle(dataset, recipe, settings, talking)
     chosen = variants(base, axes, one_at_a_time=one_at_a_time)
@@ -100,7 +101,7 @@ def sweep(
     observer.on_start(chosen, len(trials))
     outcomes: dict[str, Outcome] = {}
     try:
-        for trial, outcome, again in _outcomes(trials, folder, executor):
+        for trial, outcome, again in _outcomes(trials, folder, runner):
             outcomes[trial.key] = outcome
             observer.on_outcome(outcome, again=again)
     finally:
@@ -122,7 +123,7 @@ def _trials(base: Recipe, chosen: Sequence[Variant], seeds: int, say: Callable[[
             yield Trial(variant, seed, recipe.sized(len(data.split.train), len(data.labels)), data)
 
 
-def _outcomes(trials: Sequence[Trial], folder: Path, executor: Executor) -> Iterator[tuple[Trial, Outcome, bool]]:
+def _outcomes(trials: Sequence[Trial], folder: Path, runner: Runner) -> Iterator[tuple[Trial, Outcome, bool]]:
     """Yield what is finished already, then what is not; each is written down whole before anyone hears of it."""
     waiting = []
     for trial in trials:
@@ -131,7 +132,7 @@ def _outcomes(trials: Sequence[Trial], folder: Path, executor: Executor) -> Iter
             yield trial, Outcome.from_json(file.read_text(encoding="utf-8")), True
         else:
             waiting.append(trial)
-    for trial, outcome in executor.run(waiting):
+    for trial, outcome in runner.run(waiting):
         if not outcome.error:  # what failed is tried again the next time
             with written_whole(folder / "trials" / f"{trial.key}.json") as beside:
                 beside.write_text(outcome.to_json(), encoding="utf-8")

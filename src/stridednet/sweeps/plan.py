@@ -14,7 +14,7 @@ from stridednet.recipe import flat
 Expected = Literal["higher", "lower", "same", "not lower"]
 
 
-class Plan(BaseModel):
+class SweepPlan(BaseModel):
     """What a sweep file says; the command line may say otherwise.
 
     ``expect`` gives, for a variant by its name (``model.stem_kernel=7``), what the claim says of its accuracy beside
