@@ -35,8 +35,8 @@ DATA_SETS = {
 class Screen(SweepObserver):
     """Prints a line for each trial."""
 
-    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
-        if not again:
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
+        if not restored:
             print(f"  {outcome.variant}, seed {outcome.seed}: {outcome.error or f'{outcome.accuracy:.4f}'}", flush=True)
 
 

@@ -1,0 +1,95 @@
+"""A sweep before anything is trained: its base recipe, variants and seeds, checked without importing Keras."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stridednet.data.scan import check_dataset
+from stridednet.errors import InputError
+from stridednet.recipe import Recipe, load_recipe
+from stridednet.sweeps.axes import Axis, Variant, parse_axes, variants
+from stridednet.sweeps.claims import Expected, check_expected
+
+DEFAULT_RECIPE = "fast"
+DEFAULT_SEEDS = 5
+
+
+@dataclass(frozen=True)
+class SweepDesign:
+    """What a sweep trains, and what its claim expects of it; made by `design_sweep`.
+
+    ``recipe``, ``settings`` and ``dataset`` are the arguments that ``base`` was made of.
+    """
+
+    base: Recipe
+    recipe: str | os.PathLike[str]
+    settings: Mapping[str, Any]
+    dataset: str | os.PathLike[str] | None
+    axes: tuple[Axis, ...]
+    variants: tuple[Variant, ...]  # the base first
+    seeds: int
+    one_at_a_time: bool
+    claim: str
+    expect: Mapping[str, Expected]  # by variant name
+
+    def around(self, base: Recipe) -> "SweepDesign":
+        """Return the same design around another base recipe, whose variants and expectations are checked again.
+
+        Raises:
+            InputError: An expectation names a variant that this base does not have.
+            RecipeError: A value is not allowed together with this base.
+        """
+        found = variants(base, self.axes, one_at_a_time=self.one_at_a_time)
+        check_expected(self.expect, [variant.name for variant in found[1:]])
+        return dataclasses.replace(self, base=base, variants=found)
+
+
+def design_sweep(
+    dataset: str | os.PathLike[str] | None,
+    vary: Sequence[str] | Mapping[str, Sequence[Any]],
+    *,
+    seeds: int = DEFAULT_SEEDS,
+    recipe: str | os.PathLike[str] = DEFAULT_RECIPE,
+    settings: Mapping[str, Any] | None = None,
+    one_at_a_time: bool = False,
+    claim: str = "",
+    expect: Mapping[str, Expected] | None = None,
+) -> SweepDesign:
+    """Return a sweep's design after all checks that need no Keras.
+
+    Args:
+        dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
+        vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
+        seeds: Number of seeds; every variant is trained once with each.
+        recipe: The base: the name of a recipe, or a TOML file.
+        settings: Settings by dotted key that override the base recipe's.
+        one_at_a_time: Vary one axis at a time around the base instead of all combinations.
+        claim: The statement that the sweep tests.
+        expect: What the claim says about the accuracy of a variant, by variant name.
+
+    Raises:
+        InputError: An argument, an axis, a setting or an expectation is wrong, or there is no such data set.
+    """
+    if seeds < 1:
+        raise InputError(f"seeds must be at least 1. Received: {seeds}")
+    axes = parse_axes(vary)
+    overrides = dict(settings or {})
+    if dataset is not None:
+        overrides["data.dataset"] = os.fspath(dataset)
+    base = load_recipe(recipe)[0].replace(overrides)
+    design = SweepDesign(
+        base=base,
+        recipe=recipe,
+        settings=dict(settings or {}),
+        dataset=dataset,
+        axes=axes,
+        variants=(),
+        seeds=seeds,
+        one_at_a_time=one_at_a_time,
+        claim=claim,
+        expect=dict(expect or {}),
+    ).around(base)
+    check_dataset(base.data.dataset)
+    return design
