@@ -5,19 +5,18 @@ from conftest import PROJECT
 from stridednet.conv2d.measured import MeasuredClaim, read_measured
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.sweeps.claims import verdict
-from stridednet.sweeps.plan import SweepPlan
+from stridednet.sweeps.plan import SweepPlan, builtin_plans
 from stridednet.sweeps.statistics import Difference
 
 CLAIMS = {claim.name: claim for claim in read_measured()}
 
 
 def plan(claim: MeasuredClaim) -> SweepPlan:
-    return SweepPlan.read(PROJECT / "examples" / "claims" / f"{claim.name}.toml")
+    return SweepPlan.read(claim.name)
 
 
 def test_every_sweep_file_was_measured_as_it_is_now() -> None:
-    files = {file.stem for file in (PROJECT / "examples" / "claims").glob("*.toml")}
-    assert set(CLAIMS) == files
+    assert sorted(CLAIMS) == builtin_plans()
     for claim in CLAIMS.values():
         assert (claim.claim, claim.parameter, claim.recipe) == (
             plan(claim).claim,

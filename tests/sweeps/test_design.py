@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,21 @@ def test_arguments_override_the_plan() -> None:
 def test_mistakes_are_found(arguments: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         design_sweep(**{"dataset": "digits", "vary": VARY, **arguments})  # type: ignore[arg-type]
+
+
+def test_a_model_in_a_file_is_the_same_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    vary = ["model.name=./mine.py:build,nets/other.py:build"]
+    design = design_sweep("digits", vary, settings={"model.name": "mine.py:build"})
+    assert [variant.name for variant in design.variants] == ["base", "model.name=other.py:build"]
+    assert design.base.model.name == f"{tmp_path}/mine.py:build"
+    assert design.variants[1].recipe(design.base).model.name == f"{tmp_path}/nets/other.py:build"
+
+
+def test_two_models_that_would_look_the_same_are_refused(tmp_path: Path) -> None:
+    vary = {"model.name": [f"{tmp_path}/first/mine.py:build", f"{tmp_path}/second/mine.py:build"]}
+    with pytest.raises(InputError, match=r"different file names .* Received: .*first/mine.py:build and .*second/mine"):
+        design_sweep("digits", vary)
 
 
 def test_a_design_needs_no_keras() -> None:

@@ -29,7 +29,7 @@ class Measurement:
 class MeasuredClaim:
     """A sweep file with what came of it."""
 
-    name: str  # of the file in examples/claims, without .toml
+    name: str  # of the built-in sweep plan
     claim: str
     parameter: str  # of Conv2D; empty where it is about something else
     recipe: str
@@ -40,7 +40,7 @@ class MeasuredClaim:
     @property
     def command(self) -> str:
         """How to measure it again, on pictures of one's own."""
-        return f"stridednet sweep pictures --plan examples/claims/{self.name}.toml"
+        return f"stridednet sweep pictures --plan {self.name}"
 
     def about(self, parameter: str) -> tuple[Measurement, ...]:
         """Return what it measured of a parameter of `Conv2D`: all of it, or the variants that change an argument."""

@@ -108,6 +108,6 @@ def _verdicts(claim: MeasuredClaim, data: str) -> str:
 def _value(row: Measurement) -> str:
     """Name a variant in a narrow cell: by its values."""
     text = row.variant
-    for prefix in ("examples/claims/own_layers.py:", "model.", "optimizer."):
+    for prefix in ("own_layers.py:", "model.", "optimizer."):
         text = text.replace(prefix, "")
     return _code(text)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from stridednet.data.scan import check_dataset
@@ -11,6 +12,7 @@ from stridednet.errors import InputError
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.sweeps.axes import Axis, Variant, parse_axes, variants
 from stridednet.sweeps.claims import Expected, check_expected
+from stridednet.sweeps.own_models import absolute, check_distinct, short_variant
 
 DEFAULT_RECIPE = "fast"
 DEFAULT_SEEDS = 5
@@ -74,11 +76,15 @@ def design_sweep(
     """
     if seeds < 1:
         raise InputError(f"seeds must be at least 1. Received: {seeds}")
-    axes = parse_axes(vary)
+    axes = tuple(
+        Axis(axis.key, tuple(absolute(value, Path.cwd()) for value in axis.values)) for axis in parse_axes(vary)
+    )
     overrides = dict(settings or {})
     if dataset is not None:
         overrides["data.dataset"] = os.fspath(dataset)
     base = load_recipe(recipe)[0].replace(overrides)
+    base = base.replace({"model.name": absolute(base.model.name, Path.cwd())})
+    check_distinct([base.model.name, *(value for axis in axes for value in axis.values)])
     design = SweepDesign(
         base=base,
         recipe=recipe,
@@ -89,7 +95,7 @@ def design_sweep(
         seeds=seeds,
         one_at_a_time=one_at_a_time,
         claim=claim,
-        expect=dict(expect or {}),
+        expect={short_variant(name): expected for name, expected in (expect or {}).items()},
     ).around(base)
     check_dataset(base.data.dataset)
     return design

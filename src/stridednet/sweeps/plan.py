@@ -1,5 +1,6 @@
 """A sweep plan: a TOML file that says what is varied around which base, and which claim that tests."""
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from stridednet.errors import InputError
 from stridednet.recipe import flat
 from stridednet.sweeps.claims import Expected
 from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
+from stridednet.sweeps.own_models import absolute, short_variant
+
+_PLANS = Path(__file__).parent / "plans"
 
 
 class SweepPlan(BaseModel):
@@ -74,15 +78,17 @@ class SweepPlan(BaseModel):
         )
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a sweep plan.
+    def read(cls, plan: str | os.PathLike[str]) -> Self:
+        """Read a built-in plan by name, or a plan from a TOML file.
+
+        A model in a file (``FILE.py:function``) is relative to the plan's folder.
 
         Raises:
-            InputError: There is no such file, it is not valid TOML, or something in it is wrong.
+            InputError: There is no such plan, it is not valid TOML, or something in it is wrong.
         """
-        file = Path(path)
+        file = _file_of(plan)
         try:
-            return cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+            content = cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
         except OSError as error:
             raise InputError(f"cannot read the sweep plan {file}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -92,3 +98,27 @@ class SweepPlan(BaseModel):
             key = ".".join(str(part) for part in first["loc"])
             reason = first["msg"][0].lower() + first["msg"][1:]
             raise InputError(f"{file}: '{key}': {reason}. Received: {first['input']!r}") from None
+        return content.model_copy(
+            update={
+                "base": {key: absolute(value, file.parent) for key, value in content.base.items()},
+                "vary": {key: [absolute(value, file.parent) for value in axis] for key, axis in content.vary.items()},
+                "expect": {short_variant(name): expected for name, expected in content.expect.items()},
+            }
+        )
+
+
+def builtin_plans() -> list[str]:
+    """Return the names of the plans that come with the package."""
+    return sorted(file.stem for file in _PLANS.glob("*.toml"))
+
+
+def _file_of(plan: str | os.PathLike[str]) -> Path:
+    name, known = os.fspath(plan), builtin_plans()
+    if name in known:
+        return _PLANS / f"{name}.toml"
+    file = Path(plan)
+    if file.exists():
+        return file
+    near = difflib.get_close_matches(file.stem, known, n=3)
+    advice = f"did you mean {' or '.join(near)}? Or else give" if near else "give"
+    raise InputError(f"no sweep plan '{name}': {advice} a TOML file or one of {', '.join(known)}")

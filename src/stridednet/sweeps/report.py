@@ -161,10 +161,10 @@ def _page(
         *claim_section,
         "\n".join(lines),
         f"Accuracy is measured on the val subset, which is drawn anew from the training images for each of {seeds} "
-        f"seeds ({sizes}). The test subset was not used. Differences from the base are paired by seed. Each interval is "
-        "a corrected resampled t interval (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which accounts for "
-        "overlapping splits; all intervals together have a confidence level of 95% (Bonferroni). Ratios are medians "
-        "over the seeds; times are compared only between trials on the same number of cores.",
+        f"seeds ({sizes}). The test subset was not used. Differences from the base are paired by seed. Intervals are "
+        "corrected resampled t intervals (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which account for "
+        "overlapping splits; together they have a confidence level of 95% (Bonferroni). Ratios are medians over the "
+        "seeds; times are compared only between trials on the same number of cores.",
         "![accuracy of each variant](accuracy.png)",
         "![accuracy against cost](costs.png)",
         "![learning curves](curves.png)",
