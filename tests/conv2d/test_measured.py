@@ -51,6 +51,6 @@ def test_each_parameter_that_can_be_varied_has_an_answer() -> None:
 
 
 def test_the_program_that_measures_them_explains_itself() -> None:
-    program = PROJECT / "examples" / "claims" / "measure.py"
+    program = PROJECT / "benchmarks" / "measure_claims.py"
     done = subprocess.run([sys.executable, program, "--help"], capture_output=True, text=True, check=True)
-    assert "It goes on where it was stopped." in done.stdout
+    assert "If it is interrupted, the same command continues." in done.stdout
