@@ -174,5 +174,5 @@ def test_the_claims_fit_a_terminal(command: Command) -> None:
 def test_the_docs_page_of_the_claims_ends_with_the_output(command: Command) -> None:
     output = command("guide", "--claims", "--markdown").stdout
     introduction, marker, rest = (PROJECT / "docs" / "claims.md").read_text().partition("<!-- generated -->\n")
-    assert (marker, rest) == ("<!-- generated -->\n", output), "see the first lines of examples/claims/measure.py"
+    assert (marker, rest) == ("<!-- generated -->\n", output), "see the first lines of benchmarks/measure_claims.py"
     assert introduction.startswith("# ")

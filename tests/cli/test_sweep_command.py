@@ -43,7 +43,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
 
     went_on = warm_command("sweep", pictures, *SWEEP, "--out", killed)
     assert (went_on.returncode, went_on.stderr) == (0, "")
-    assert went_on.stdout.count("finished before") == finished
+    assert went_on.stdout.count("already finished") == finished
     uninterrupted = warm_command("sweep", pictures, *SWEEP, "--out", whole, "--json")
     assert uninterrupted.returncode == 0, uninterrupted.stderr
 
@@ -91,7 +91,7 @@ def test_on_a_terminal_a_table_grows_and_ctrl_c_says_how_to_go_on(pictures: Path
     os.close(control)
     _, stderr = process.communicate()
     assert process.returncode == 130
-    assert stderr == b"finished trials are kept; the same command goes on from there\ninterrupted\n"
+    assert stderr == b"Finished trials are saved. To continue, run the same command again.\ninterrupted\n"
     assert list((out / "trials").glob("[!.]*.json"))
     assert not (out / "report.md").exists()
     lines = _lines(screen)
@@ -122,7 +122,7 @@ def test_ctrl_c_while_the_processes_of_a_sweep_start_is_as_quiet(pictures: Path,
         os.killpg(process.pid, signal.SIGINT)
         _, stderr = process.communicate()
     assert process.returncode == 130
-    assert stderr.endswith(b"finished trials are kept; the same command goes on from there\ninterrupted\n")
+    assert stderr.endswith(b"Finished trials are saved. To continue, run the same command again.\ninterrupted\n")
     assert b"Traceback" not in stderr
 
 
@@ -134,14 +134,14 @@ def children(parent: int) -> list[int]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "a sweep needs an axis: --vary KEY=V1,V2,..."),
+        ([], "nothing to vary: give --vary KEY=V1,V2,... (such as model.stem_kernel=3,5,7) or --plan"),
         (["--vary", "model.stem_kernl=3"], "unknown setting 'model.stem_kernl'; did you mean model.stem_kernel"),
         (["--vary", "model.stem_kernel"], "--vary wants KEY=V1,V2,..., such as model.stem_kernel=3,5,7."),
         (["--vary", "seed=1,2"], "seed cannot be an axis"),
-        (["--vary", "epochs=1,2", "--plan", "plan.toml"], "--plan says what is varied; leave --vary away"),
-        (["--plan", "plan.toml"], "the sweep file plan.toml cannot be read"),
+        (["--vary", "epochs=1,2", "--plan", "plan.toml"], "--plan defines what is varied; omit --vary"),
+        (["--plan", "plan.toml"], "no sweep plan 'plan.toml': give a TOML file or one of"),
         (["--vary", "epochs=1,2", "--jobs", "1000"], "jobs is 1 to"),
-        (["--vary", "epochs=1,2", "--seeds", "0"], "--seeds is at least 1. Received: 0"),
+        (["--vary", "epochs=1,2", "--seeds", "0"], "seeds must be at least 1. Received: 0"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(

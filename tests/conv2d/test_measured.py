@@ -5,19 +5,18 @@ from conftest import PROJECT
 from stridednet.conv2d.measured import MeasuredClaim, read_measured
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.sweeps.claims import verdict
-from stridednet.sweeps.plan import Plan
+from stridednet.sweeps.plan import SweepPlan, builtin_plans
 from stridednet.sweeps.statistics import Difference
 
 CLAIMS = {claim.name: claim for claim in read_measured()}
 
 
-def plan(claim: MeasuredClaim) -> Plan:
-    return Plan.read(PROJECT / "examples" / "claims" / f"{claim.name}.toml")
+def plan(claim: MeasuredClaim) -> SweepPlan:
+    return SweepPlan.read(claim.name)
 
 
 def test_every_sweep_file_was_measured_as_it_is_now() -> None:
-    files = {file.stem for file in (PROJECT / "examples" / "claims").glob("*.toml")}
-    assert set(CLAIMS) == files
+    assert sorted(CLAIMS) == builtin_plans()
     for claim in CLAIMS.values():
         assert (claim.claim, claim.parameter, claim.recipe) == (
             plan(claim).claim,
@@ -52,6 +51,6 @@ def test_each_parameter_that_can_be_varied_has_an_answer() -> None:
 
 
 def test_the_program_that_measures_them_explains_itself() -> None:
-    program = PROJECT / "examples" / "claims" / "measure.py"
+    program = PROJECT / "benchmarks" / "measure_claims.py"
     done = subprocess.run([sys.executable, program, "--help"], capture_output=True, text=True, check=True)
-    assert "It goes on where it was stopped." in done.stdout
+    assert "If it is interrupted, the same command continues." in done.stdout

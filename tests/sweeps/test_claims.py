@@ -1,8 +1,7 @@
 import pytest
 
 from stridednet.errors import InputError
-from stridednet.sweeps.claims import check_expected, verdict
-from stridednet.sweeps.plan import Expected
+from stridednet.sweeps.claims import Expected, check_expected, verdict, verdict_lines
 from stridednet.sweeps.statistics import Difference
 
 
@@ -43,5 +42,15 @@ def test_one_seed_or_none_decides_nothing() -> None:
 
 def test_only_what_is_trained_can_be_expected() -> None:
     check_expected({"model.stem_kernel=3": "same"}, ["model.stem_kernel=3"])
-    with pytest.raises(InputError, match=r"expect: 'model\.stem_kernel=5' is no variant of this sweep; they are model"):
+    with pytest.raises(
+        InputError, match=r"expect: 'model\.stem_kernel=5' is not a variant of .* sweep; its variants are model"
+    ):
         check_expected({"model.stem_kernel=5": "same"}, ["model.stem_kernel=3"])
+
+
+def test_each_expectation_has_a_line() -> None:
+    lines = verdict_lines({"epochs=1": "same", "epochs=2": "not lower"}, {"epochs=1": "holds", "epochs=2": "undecided"})
+    assert lines == [
+        "epochs=1: accuracy expected to be the same: holds",
+        "epochs=2: accuracy expected to be not lower: undecided",
+    ]

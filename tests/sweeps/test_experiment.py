@@ -10,7 +10,9 @@ from PIL import Image
 
 from conftest import copy_digits
 from stridednet.errors import InputError, RecipeError
-from stridednet.sweeps.experiment import SweepObserver, SweepResult, sweep
+from stridednet.sweeps.claims import verdict
+from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan, sweep
+from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.trial import Outcome, Trial, run_trial
 
 SMALL = {
@@ -26,13 +28,13 @@ VARY = ["model.stem_kernel=3,7", "model.downsample=strides,max_pool"]
 
 
 class Recorder(SweepObserver):
-    """Keeps what it hears."""
+    """Keeps the outcomes."""
 
     def __init__(self) -> None:
         self.outcomes: list[tuple[Outcome, bool]] = []
 
-    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
-        self.outcomes.append((outcome, again))
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
+        self.outcomes.append((outcome, restored))
 
 
 class Keeping:
@@ -60,7 +62,7 @@ def kept() -> Keeping:
 @pytest.fixture(scope="module")
 def finished(pictures: Path, kept: Keeping) -> SweepResult:
     out = pictures.with_name("finished")
-    return sweep(pictures, VARY, seeds=2, settings=SMALL, out=out, executor=kept)
+    return sweep(pictures, VARY, seeds=2, settings=SMALL, out=out, runner=kept)
 
 
 def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> None:
@@ -87,10 +89,12 @@ def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> No
         [outcome.accuracy for outcome in finished.outcomes], abs=1e-5
     )
     content = json.loads((finished.folder / "comparison.json").read_text())
+    assert (content["claim"], content["verdicts"], dict(finished.verdicts)) == ("", {}, {})
     assert [row["variant"] for row in content["comparisons"]] == names
     page = (finished.folder / "report.md").read_text()
     assert all(sentence in page for sentence in finished.sentences)
     assert len(finished.sentences) == 3
+    assert "## Claim" not in page
 
 
 def test_a_curve_has_the_epochs_that_were_validated(pictures: Path, tmp_path: Path) -> None:
@@ -142,14 +146,52 @@ def test_a_seed_shares_its_pictures_and_first_weights(finished: SweepResult, kep
 
 
 def test_finished_trials_are_not_repeated_and_new_ones_are_added(finished: SweepResult, pictures: Path) -> None:
-    observer, executor = Recorder(), Keeping()
-    again = sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, observer=observer, executor=executor)
-    assert not executor.trials
-    assert all(known for _, known in observer.outcomes)
+    observer, runner = Recorder(), Keeping()
+    again = sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, observer=observer, runner=runner)
+    assert not runner.trials
+    assert all(restored for _, restored in observer.outcomes)
     assert again.outcomes == finished.outcomes
-    third = sweep(pictures, VARY[:1], seeds=3, settings=SMALL, out=finished.folder, executor=executor)
-    assert [trial.seed for trial in executor.trials] == [2, 2]
+    third = sweep(pictures, VARY[:1], seeds=3, settings=SMALL, out=finished.folder, runner=runner)
+    assert [trial.seed for trial in runner.trials] == [2, 2]
     assert len(third.outcomes) == 6
+
+
+def test_a_trial_of_a_sweep_around_another_base_is_named_anew(finished: SweepResult, pictures: Path) -> None:
+    settings, runner = SMALL | {"model.stem_kernel": 3}, Keeping()
+    turned = sweep(pictures, ["model.stem_kernel=7"], seeds=2, settings=settings, out=finished.folder, runner=runner)
+    assert not runner.trials
+    assert [outcome.variant for outcome in turned.outcomes] == 2 * ["base", "model.stem_kernel=7"]
+    found, mirrored = turned.comparisons[1].difference, finished.comparisons[1].difference
+    assert found is not None
+    assert mirrored is not None
+    assert found.mean == pytest.approx(-mirrored.mean)
+
+
+def test_a_plan_is_run_and_its_claim_judged(pictures: Path, tmp_path: Path) -> None:
+    plan = SweepPlan(
+        claim="Small networks are worse.",
+        seeds=2,
+        base=SMALL | {"epochs": 1},
+        vary={"model.filters": [[8, 16], [4]], "model.dense_units": [32, 8]},
+        expect={"model.filters=[4]": "lower"},
+    )
+    result = run_plan(plan, pictures, settings={"epochs": 2}, out=tmp_path / "out")
+    assert {len(outcome.curve) for outcome in result.outcomes} == {2}
+    assert len(result.outcomes) == 2 * 4
+    difference = next(row.difference for row in result.comparisons if row.variant.name == "model.filters=[4]")
+    assert (result.claim, result.verdicts) == (plan.claim, {"model.filters=[4]": verdict("lower", difference)})
+    content = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert (content["claim"], content["expect"], content["verdicts"]) == (plan.claim, plan.expect, result.verdicts)
+    page = (tmp_path / "out" / "report.md").read_text()
+    judged = f"- model.filters=[4]: accuracy expected to be lower: {result.verdicts['model.filters=[4]']}"
+    assert f"## Claim\n\n{plan.claim}\n\n{judged}\n" in page
+
+
+def test_an_expectation_of_the_base_itself_is_refused(tmp_path: Path) -> None:
+    plan = SweepPlan(vary={"image_size": [28, 32]}, expect={"image_size=28": "lower"})
+    with pytest.raises(InputError, match=r"'image_size=28' is not a variant .* variants are image_size=32"):
+        run_plan(plan, "digits", out=tmp_path / "out")  # digits suggest 28
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_trial_that_fails_is_a_row_that_says_why(pictures: Path, tmp_path: Path) -> None:
@@ -185,7 +227,7 @@ def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: 
     ):
         with pytest.raises(error, match=message):
             sweep(pictures, vary, out=tmp_path / "out")
-    with pytest.raises(InputError, match="at least 1 seed"):
+    with pytest.raises(InputError, match="seeds must be at least 1"):
         sweep(pictures, VARY, seeds=0, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -1,4 +1,4 @@
-"""A sweep on the screen: a table that grows where there is a terminal, a line for each trial elsewhere."""
+"""Progress of a sweep: a live table in a terminal, or a line for each trial if the output is redirected."""
 
 import time
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from stridednet.sweeps.experiment import SweepObserver
 from stridednet.sweeps.report import table_rows
 from stridednet.sweeps.trial import Outcome
 
-_WIDE = 130  # columns of a terminal that hold the whole table
-_NEEDED = ("variant", "seeds", "val accuracy", "difference in points", "time")  # where there are fewer
+_WIDE = 130  # terminal columns that the whole table needs
+_NEEDED = ("variant", "seeds", "val accuracy", "difference in points", "time")  # in a narrower one
 
 
 def sweep_observer(*, quiet: bool) -> "SweepObserver":
-    """Return the observer that fits the screen.
+    """Return the observer for this terminal or redirected output.
 
     Args:
-        quiet: Keep standard output free for machine-readable results, and talk on standard error.
+        quiet: Write progress to standard error, so that standard output has nothing but the results.
     """
     console = Console(stderr=quiet, highlight=False)
     if console.file.isatty() and not console.is_dumb_terminal:
@@ -33,19 +33,19 @@ def sweep_observer(*, quiet: bool) -> "SweepObserver":
 
 
 class _Clock:
-    """Counts trials, and knows how long the rest will take."""
+    """Count trials, and estimate the time left."""
 
     def __init__(self, trials: int) -> None:
         self.trials, self.done, self._trained = trials, 0, 0
         self._started = time.perf_counter()
 
-    def count(self, *, again: bool) -> None:
-        """Count a trial that is there, or was there before."""
+    def count(self, *, restored: bool) -> None:
+        """Count a finished trial."""
         self.done += 1
-        self._trained += not again
+        self._trained += not restored
 
     def left(self) -> str:
-        """Return the time left, as minutes and seconds, once a trial was timed."""
+        """Return the estimated time left, in minutes and seconds; ``?`` before the first trial has been timed."""
         if not self._trained:
             return "?"
         each = (time.perf_counter() - self._started) / self._trained
@@ -54,7 +54,7 @@ class _Clock:
 
 
 class _TableObserver(SweepObserver):
-    """Shows what is known so far, and what is going on below it."""
+    """Show the comparison so far, with the number of trials and the time left below it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -69,9 +69,9 @@ class _TableObserver(SweepObserver):
         self._show()
         self._live.start()
 
-    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
         self._outcomes.append(outcome)
-        self._clock.count(again=again)
+        self._clock.count(restored=restored)
         if outcome.error:
             self.on_message(f"{outcome.variant}, seed {outcome.seed} failed: {outcome.error}")
         self._show()
@@ -82,7 +82,7 @@ class _TableObserver(SweepObserver):
     def _show(self) -> None:
         clock = self._clock
         table = _table(compare(self._variants, self._outcomes), self._console.width)
-        # A new one each time, so that the count never runs ahead of the table: another thread draws them.
+        # A new spinner each time, so that another thread, which draws both, never shows a count ahead of the table.
         spinner = Spinner("dots", f"{clock.done} of {clock.trials} trials, {clock.left()} left")
         self._live.update(Group("", table, "", spinner))
 
@@ -98,20 +98,20 @@ class _LineObserver(SweepObserver):
         self._clock, self._width = _Clock(trials), max(len(variant.name) for variant in variants)
         self.on_message(f"{len(variants)} variants, {trials} trials")
 
-    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
         clock = self._clock
-        clock.count(again=again)
+        clock.count(restored=restored)
         count = f"{clock.done:{len(str(clock.trials))}}/{clock.trials}"
         trial = f"{count}  {outcome.variant:{self._width}}  seed {outcome.seed}"
         if outcome.error:
             self.on_message(f"{trial}  failed: {outcome.error}")
             return
-        waiting = "finished before" if again else f"{clock.left()} left"
-        self.on_message(f"{trial}  val_accuracy {outcome.accuracy:.4f}  {outcome.seconds:.1f} s  {waiting}")
+        status = "already finished" if restored else f"{clock.left()} left"
+        self.on_message(f"{trial}  val_accuracy {outcome.accuracy:.4f}  {outcome.seconds:.1f} s  {status}")
 
 
 def print_table(comparisons: Sequence[Comparison]) -> None:
-    """Print what came of each variant."""
+    """Print the comparison as a table."""
     console = wide_console()
     console.print()
     console.print(_table(comparisons, console.width))

@@ -29,7 +29,7 @@ class Measurement:
 class MeasuredClaim:
     """A claim, the sweep that tests it, and the results."""
 
-    name: str  # name of the sweep file in examples/claims, without .toml
+    name: str  # of the built-in sweep plan
     claim: str
     parameter: str  # parameter of Conv2D; empty if the claim concerns something else
     recipe: str
@@ -40,7 +40,7 @@ class MeasuredClaim:
     @property
     def command(self) -> str:
         """The command that repeats the sweep on your own pictures."""
-        return f"stridednet sweep pictures --plan examples/claims/{self.name}.toml"
+        return f"stridednet sweep pictures --plan {self.name}"
 
     def about(self, parameter: str) -> tuple[Measurement, ...]:
         """Return the measurements that concern a parameter of `Conv2D`.

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 Builder = Callable[[int, int, int, int], Any]
 
 
-def absolute_name(name: str) -> str:
+def absolute_name(name: str, folder: Path | None = None) -> str:
     """Return a name that means the same model in any folder: with the absolute path of the file.
 
     Args:
         name: ``FILE.py:function``.
+        folder: What the path is relative to; None for the current folder.
     """
-    file, _, function = name.rpartition(":")
-    return f"{Path(file).expanduser().resolve()}:{function}"
+    path, _, function = name.rpartition(":")
+    file = Path(path).expanduser()
+    return f"{(folder / file if folder else file).resolve()}:{function}"
 
 
 def check_file(name: str) -> Path:

@@ -109,6 +109,6 @@ def _verdicts(claim: MeasuredClaim, data: str) -> str:
 def _value(row: Measurement) -> str:
     """Return a short name of a variant for a narrow cell."""
     text = row.variant
-    for prefix in ("examples/claims/own_layers.py:", "model.", "optimizer."):
+    for prefix in ("own_layers.py:", "model.", "optimizer."):
         text = text.replace(prefix, "")
     return _code(text)

@@ -7,6 +7,7 @@ from typing import Any
 
 from stridednet.errors import InputError
 from stridednet.recipe import Recipe, parse_override
+from stridednet.sweeps.own_models import short
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,12 @@ def variants(base: Recipe, axes: Sequence[Axis], *, one_at_a_time: bool = False)
 def text_of(value: Any) -> str:
     """Write a value as the command line takes it.
 
-    >>> text_of(True), text_of([16, 32]), text_of("same")
-    ('true', '[16, 32]', 'same')
+    A model's file (``FILE.py:function``) is written without its folder.
+
+    >>> text_of(True), text_of([16, 32]), text_of("same"), text_of("nets/mine.py:build")
+    ('true', '[16, 32]', 'same', 'mine.py:build')
     """
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else short(str(value))
 
 
 def _divided(text: str) -> list[str]:

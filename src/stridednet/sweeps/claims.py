@@ -1,28 +1,28 @@
-"""A claim about a variant's accuracy, and what an interval says of it."""
+"""What a claim expects of a variant's accuracy, and the verdict of an interval on it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from stridednet.errors import InputError
-from stridednet.sweeps.plan import Expected
 from stridednet.sweeps.statistics import Difference
 
+Expected = Literal["higher", "lower", "same", "not lower"]
 Verdict = Literal["holds", "does not hold", "undecided"]
 
-MARGIN = 0.01  # a difference of up to one point counts as none
+MARGIN = 0.01  # differences of up to one point count as none
 
 
 def verdict(expected: Expected, found: Difference | None) -> Verdict:
-    """Judge a claim by the interval around the variant's difference from the base.
+    """Judge an expectation by the interval around the variant's difference from the base.
 
-    A claimed difference holds where the interval lies on its side of 0, and does not where it lies on the other side,
-    or where no difference of more than `MARGIN` is left in it. ``same`` and ``not lower`` hold where the interval
-    stays within `MARGIN` (two one-sided tests, Schuirmann 1987, doi:10.1007/BF01068419), and do not where it leaves
-    0 out on the wrong side. Everything else is undecided: there were too few pictures or seeds to tell.
+    ``higher`` and ``lower`` hold if the interval lies entirely on that side of 0. They do not hold if it lies entirely
+    on the other side, or entirely within `MARGIN` of 0. ``same`` and ``not lower`` hold if the interval stays within
+    `MARGIN` (two one-sided tests, Schuirmann 1987, doi:10.1007/BF01068419), and do not hold if it excludes 0 on the
+    wrong side. Everything else is undecided: there were too few images or seeds to tell.
 
     Args:
-        expected: What the claim says.
-        found: Of the variant; None where nothing was measured.
+        expected: Accuracy relative to the base, according to the claim.
+        found: The measured difference; None if nothing was measured.
     """
     if found is None or found.count < 2:
         return "undecided"
@@ -37,19 +37,33 @@ def verdict(expected: Expected, found: Difference | None) -> Verdict:
     return "undecided"
 
 
-def _of_a_rise(low: float, high: float) -> Verdict:
-    if low > 0:
-        return "holds"
-    return "does not hold" if high < 0 or (low >= -MARGIN and high <= MARGIN) else "undecided"
+def verdict_lines(expect: Mapping[str, Expected], verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return a line for each expectation, with its verdict.
+
+    >>> verdict_lines({"model.stem_kernel=3": "lower"}, {"model.stem_kernel=3": "holds"})
+    ['model.stem_kernel=3: accuracy expected to be lower: holds']
+    """
+    texts = {"same": "the same"}
+    return [
+        f"{name}: accuracy expected to be {texts.get(expected, expected)}: {verdicts[name]}"
+        for name, expected in expect.items()
+    ]
 
 
 def check_expected(expect: Mapping[str, Expected], variants: Iterable[str]) -> None:
-    """Find expectations of what is not trained.
+    """Check that every expectation is about a variant that is trained.
 
     Raises:
-        InputError: There is one.
+        InputError: One is not.
     """
     names = list(variants)
     for name in expect:
         if name not in names:
-            raise InputError(f"expect: '{name}' is no variant of this sweep; they are {', '.join(names)}")
+            known = ", ".join(names) or "none but the base"
+            raise InputError(f"expect: '{name}' is not a variant of this sweep; its variants are {known}")
+
+
+def _of_a_rise(low: float, high: float) -> Verdict:
+    if low > 0:
+        return "holds"
+    return "does not hold" if high < 0 or (low >= -MARGIN and high <= MARGIN) else "undecided"

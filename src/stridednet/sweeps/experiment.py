@@ -1,5 +1,6 @@
-"""sweep(): every variant with every seed, paired, and gone on with after an interruption."""
+"""`sweep` and `run_plan`: train every variant with every seed, compare in pairs, continue if interrupted."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,49 +8,60 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.data.archive import dataset_name
-from stridednet.errors import InputError
 from stridednet.executor.backend import Backend
 from stridednet.models.catalogue import check_model
 from stridednet.pipeline import check_keras
 from stridednet.recipe import Recipe
-from stridednet.resolve import resolve
 from stridednet.storage import written_whole
-from stridednet.sweeps.axes import Axis, Variant, parse_axes, text_of, variants
+from stridednet.sweeps.axes import Variant, text_of
+from stridednet.sweeps.claims import Verdict, verdict
 from stridednet.sweeps.comparison import Comparison, compare
+from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
 from stridednet.sweeps.folds import Folds
+from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.report import write_report
+from stridednet.sweeps.runner import InTurn, Runner
 from stridednet.sweeps.side_by_side import SideBySide
-from stridednet.sweeps.trial import Executor, OneAfterAnother, Outcome, Trial
+from stridednet.sweeps.trial import Outcome, Trial
 
 SWEEPS = Path("runs/sweep")
-DEFAULT_RECIPE = "fast"
-DEFAULT_SEEDS = 5
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """A finished sweep: its folder, what came of each trial, and the comparison of each variant with the base."""
+    """A finished sweep.
+
+    Args:
+        folder: The sweep's folder, with the report, tables and figures.
+        outcomes: One for each trial: ordered by seed, then by variant.
+        comparisons: One for each variant: the base first, which is compared with nothing.
+        sentences: The comparison of each other variant with the base, as a sentence.
+        claim: The statement that was tested; empty if there was none.
+        verdicts: Whether each expectation of the claim holds, by variant name.
+    """
 
     folder: Path
     outcomes: tuple[Outcome, ...]
     comparisons: tuple[Comparison, ...]
     sentences: tuple[str, ...]
+    claim: str
+    verdicts: Mapping[str, Verdict]
 
 
 class SweepObserver:
-    """Hears what a sweep does; this one says nothing."""
+    """Base class for objects that follow a sweep's progress; its methods do nothing."""
 
     def on_message(self, text: str) -> None:
-        """Hear something worth knowing, in one line."""
+        """Called with a line about the data set or the settings."""
 
     def on_start(self, variants: Sequence[Variant], trials: int) -> None:
-        """Hear what will be trained."""
+        """Called before the first trial, with the variants (the base first) and the number of trials."""
 
-    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
-        """Hear what came of a trial; ``again``: it was finished before."""
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
+        """Called for each finished trial; ``restored`` if it was finished by an earlier call and read from disk."""
 
     def on_end(self) -> None:
-        """Hear that no more trials will be trained, whether all of them were or not."""
+        """Called after the last trial, and also if the sweep stops early because of an error or an interruption."""
 
 
 def sweep(
@@ -57,95 +69,181 @@ def sweep(
     vary: Sequence[str] | Mapping[str, Sequence[Any]],
     *,
     seeds: int = DEFAULT_SEEDS,
-    recipe: str | os.PathLike[str] = DEFAULT_RECIPE,
+    recipe: str | os.PathLike[str] | Recipe = DEFAULT_RECIPE,
     settings: Mapping[str, Any] | None = None,
     one_at_a_time: bool = False,
     out: str | os.PathLike[str] | None = None,
     observer: SweepObserver | None = None,
     jobs: int = 1,
-    executor: Executor | None = None,
+    runner: Runner | None = None,
 ) -> SweepResult:
-    """Measure what settings do, on one's own pictures.
+    """Measure the effect of settings on accuracy and cost, on your own images.
 
-    For each seed a val subset is drawn anew from the training images, a quarter of them unless ``data.test_size`` says
-    otherwise. All variants of a seed have the same pictures in the same order with the same warps, and the same first
-    weights where shapes allow. The test subset is not looked at.
+    Each seed draws a new val subset from the training images: a quarter of them, or the share ``data.test_size``. All
+    variants of a seed are trained on the same images in the same order with the same augmentation, and start from the
+    same weights where shapes allow. The test subset is not used.
 
     Args:
-        dataset: A folder of class folders, an archive of one, or a name; None for the recipe's.
+        dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
         vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
-        seeds: How often everything is repeated.
-        recipe: The base: a recipe's name, or a TOML file.
-        settings: Settings by dotted key that change the base.
-        one_at_a_time: Vary each axis around the base, without combinations.
-        out: The folder; None for one below ``runs/sweep``. Trials that are finished in it are not repeated.
-        observer: Told what happens.
-        jobs: How many trials run at once, each in a process with its share of the cores.
-        executor: Runs the trials; None for what ``jobs`` says.
+        seeds: Number of seeds; every variant is trained once with each.
+        recipe: The base: a recipe, the name of a built-in one, or a TOML file.
+        settings: Settings by dotted key that override the base recipe's.
+        one_at_a_time: Vary one axis at a time around the base instead of all combinations.
+        out: The sweep's folder; None for one in ``runs/sweep``. Finished trials in it are not repeated.
+        observer: Is notified of messages and finished trials.
+        jobs: Number of trials that run at once, each in a process of its own with its share of the cores.
+        runner: Runs the trials; None for the runner that ``jobs`` implies.
+
+    Returns:
+        The comparison of each variant with the base. The same numbers are in the sweep's folder.
 
     Raises:
-        InputError: An axis, a setting or the data set is wrong; nothing was trained.
-        StorageError: The disk is full; the same call goes on when there is room.
+        InputError: An argument, an axis, a setting or the data set is wrong; nothing was trained.
+        StorageError: The disk is full or not writable; the same call continues once that is fixed.
+
+    Example:
+        >>> import tempfile
+        >>> from stridednet.sweeps.experiment import sweep
+        >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     result = sweep("digits", {"model.stem_kernel": [3, 5]}, seeds=1, settings=tiny, out=out)
+        >>> [comparison.variant.name for comparison in result.comparisons]
+        ['base', 'model.stem_kernel=3', 'model.stem_kernel=5']
     """
+    design = design_sweep(dataset, vary, seeds=seeds, recipe=recipe, settings=settings, one_at_a_time=one_at_a_time)
+    return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
+
+
+def run_plan(
+    plan: SweepPlan | str | os.PathLike[str],
+    dataset: str | os.PathLike[str] | None,
+    *,
+    seeds: int | None = None,
+    recipe: str | os.PathLike[str] | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    observer: SweepObserver | None = None,
+    jobs: int = 1,
+    runner: Runner | None = None,
+) -> SweepResult:
+    """Run a sweep plan, and judge its claim.
+
+    Args:
+        plan: The name of a built-in plan, a TOML file, or a plan in memory.
+        dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
+        seeds: Number of seeds; None for the plan's.
+        recipe: The base: a recipe, the name of a built-in one, or a TOML file; None for the plan's.
+        settings: Settings by dotted key, in addition to those of the plan's base.
+        out: The sweep's folder; None for one in ``runs/sweep``. Finished trials in it are not repeated.
+        observer: Is notified of messages and finished trials.
+        jobs: Number of trials that run at once, each in a process of its own with its share of the cores.
+        runner: Runs the trials; None for the runner that ``jobs`` implies.
+
+    Returns:
+        The comparison of each variant with the base, and the verdict on each expectation of the claim.
+
+    Raises:
+        InputError: There is no such plan, or something in it, an argument or the data set is wrong; nothing was
+            trained.
+        StorageError: The disk is full or not writable; the same call continues once that is fixed.
+
+    Example:
+        >>> import tempfile
+        >>> from stridednet.sweeps.experiment import run_plan
+        >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     result = run_plan("strides", "digits", seeds=1, settings=tiny, out=out)
+        >>> result.verdicts  # one seed decides nothing
+        {'model.downsample=strides': 'undecided'}
+    """
+    found = plan if isinstance(plan, SweepPlan) else SweepPlan.read(plan)
+    design = found.design(dataset, seeds=seeds, recipe=recipe, settings=settings)
+    return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
+
+
+def run_design(
+    design: SweepDesign,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    observer: SweepObserver | None = None,
+    jobs: int = 1,
+    runner: Runner | None = None,
+) -> SweepResult:
+    """Train what a design describes, and write the sweep's folder; arguments and errors as in `sweep`."""
     observer = observer or SweepObserver()
-    if seeds < 1:
-        raise InputError(f"a sweep has at least 1 seed. Received: {seeds}")
-    axes = parse_axes(vary)
-    executor = executor or (OneAfterAnother() if jobs == 1 else SideBySide(jobs))
-    resolution = resolve(dataset, recipe, settings)
-    for message in resolution.messages:
+    runner = runner or (InTurn() if jobs == 1 else SideBySide(jobs))
+    for message in design.messages:
         observer.on_message(message)
     check_keras()
-    backend = Backend.choose(resolution.recipe.precision)
+    backend = Backend.choose(design.base.precision)
     if backend.problem:
         observer.on_message(backend.problem)
-    base = resolution.recipe.replace({"precision": backend.precision})
-    chosen = variants(base, axes, one_at_a_time=one_at_a_time)
-    for variant in chosen:
-        check_model(variant.recipe(base).model)
-    folder = Path(out) if out is not None else SWEEPS / _name(base, axes)
-    trials = list(_trials(base, chosen, seeds, observer.on_message))
-    observer.on_start(chosen, len(trials))
-    outcomes: dict[str, Outcome] = {}
+    # The concrete precision can change which values differ from the base.
+    design = design.around(design.base.replace({"precision": backend.precision}))
+    for variant in design.variants:
+        check_model(variant.recipe(design.base).model)
+    folder = Path(out) if out is not None else SWEEPS / _name(design)
+    trials = list(_trials(design, observer.on_message))
+    observer.on_start(design.variants, len(trials))
+    outcomes: dict[tuple[str, int], Outcome] = {}
     try:
-        for trial, outcome, again in _outcomes(trials, folder, executor):
-            outcomes[trial.key] = outcome
-            observer.on_outcome(outcome, again=again)
+        for trial, outcome, restored in _outcomes(trials, folder, runner):
+            outcomes[trial.variant.name, trial.seed] = outcome
+            observer.on_outcome(outcome, restored=restored)
     finally:
         observer.on_end()
-    ordered = tuple(outcomes[trial.key] for trial in trials)
-    comparisons = compare(chosen, ordered)
-    base_values = {axis.key: text_of(base.value_of(axis.key)) for axis in axes}
+    result = _result(design, folder, tuple(outcomes[trial.variant.name, trial.seed] for trial in trials))
+    write_report(
+        folder,
+        design.base,
+        result.outcomes,
+        result.comparisons,
+        result.sentences,
+        claim=design.claim,
+        expect=design.expect,
+        verdicts=result.verdicts,
+        device_kind=backend.device.type,
+    )
+    return result
+
+
+def _result(design: SweepDesign, folder: Path, outcomes: tuple[Outcome, ...]) -> SweepResult:
+    comparisons = compare(design.variants, outcomes)
+    base_values = {axis.key: text_of(design.base.value_of(axis.key)) for axis in design.axes}
     sentences = tuple(comparison.sentence(base_values) for comparison in comparisons[1:])
-    write_report(folder, base, ordered, comparisons, sentences)
-    return SweepResult(folder, ordered, comparisons, sentences)
+    differences = {comparison.variant.name: comparison.difference for comparison in comparisons}
+    verdicts = {name: verdict(expected, differences[name]) for name, expected in design.expect.items()}
+    return SweepResult(folder, outcomes, comparisons, sentences, design.claim, verdicts)
 
 
-def _trials(base: Recipe, chosen: Sequence[Variant], seeds: int, say: Callable[[str], None]) -> Iterator[Trial]:
+def _trials(design: SweepDesign, say: Callable[[str], None]) -> Iterator[Trial]:
     folds = Folds(say)
-    for seed in range(seeds):
-        for variant in chosen:
-            recipe = variant.recipe(base).replace({"seed": seed})
+    for seed in range(design.seeds):
+        for variant in design.variants:
+            recipe = variant.recipe(design.base).replace({"seed": seed})
             data = folds.of(recipe)
             yield Trial(variant, seed, recipe.sized(len(data.split.train), len(data.labels)), data)
 
 
-def _outcomes(trials: Sequence[Trial], folder: Path, executor: Executor) -> Iterator[tuple[Trial, Outcome, bool]]:
-    """Yield what is finished already, then what is not; each is written down whole before anyone hears of it."""
+def _outcomes(trials: Sequence[Trial], folder: Path, runner: Runner) -> Iterator[tuple[Trial, Outcome, bool]]:
+    """Yield the restored outcomes, then the new ones; each of these is on disk before it is yielded."""
     waiting = []
     for trial in trials:
         file = folder / "trials" / f"{trial.key}.json"
         if file.is_file():
-            yield trial, Outcome.from_json(file.read_text(encoding="utf-8")), True
+            # A sweep around another base may have trained the same recipe under another variant's name.
+            outcome = Outcome.from_json(file.read_text(encoding="utf-8"))
+            yield trial, dataclasses.replace(outcome, variant=trial.variant.name), True
         else:
             waiting.append(trial)
-    for trial, outcome in executor.run(waiting):
-        if not outcome.error:  # what failed is tried again the next time
+    for trial, outcome in runner.run(waiting):
+        if not outcome.error:  # failed trials are repeated by the next call
             with written_whole(folder / "trials" / f"{trial.key}.json") as beside:
                 beside.write_text(outcome.to_json(), encoding="utf-8")
         yield trial, outcome, False
 
 
-def _name(base: Recipe, axes: Sequence[Axis]) -> str:
-    keys = "-".join(axis.key.rpartition(".")[2] for axis in axes)
-    return f"{dataset_name(base.data.dataset)}-{keys}"
+def _name(design: SweepDesign) -> str:
+    keys = "-".join(axis.key.rpartition(".")[2] for axis in design.axes)
+    return f"{dataset_name(design.base.data.dataset)}-{keys}"

@@ -104,14 +104,13 @@ def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
 
 
 def short_name(variant: str) -> str:
-    r"""Write a variant's name so that it fits beside a figure: without the tables of its keys, and folders of files.
+    """Write a variant's name to fit next to a figure: without the tables of its keys.
 
-    >>> short_name("model.stem_kernel=3, model.name=/home/me/nets/mine.py:build")
+    >>> short_name("model.stem_kernel=3, model.name=mine.py:build")
     'stem_kernel=3, name=mine.py:build'
     """
     without_tables = re.sub(r"(^|, )(?:\w+\.)+(\w+=)", r"\1\2", variant)
-    without_folders = re.sub(r"=[^=,]*/([^/=,]+\.py:)", r"=\1", without_tables)
-    return textwrap.fill(without_folders, 42, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(without_tables, 42, break_long_words=False, break_on_hyphens=False)
 
 
 def pareto_front(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:

@@ -1,32 +1,36 @@
-"""A sweep as a file: what is varied around which base, and the claim that it puts to the test."""
+"""A sweep plan: a TOML file that says what is varied around which base, and which claim that tests."""
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stridednet.errors import InputError
-from stridednet.recipe import flat
+from stridednet.recipe import Recipe, flat
+from stridednet.sweeps.claims import Expected
+from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
+from stridednet.sweeps.own_models import absolute, short_variant
 
-Expected = Literal["higher", "lower", "same", "not lower"]
+_PLANS = Path(__file__).parent / "plans"
 
 
-class Plan(BaseModel):
-    """What a sweep file says; the command line may say otherwise.
+class SweepPlan(BaseModel):
+    """The content of a sweep plan; `design` can override parts of it.
 
-    ``expect`` gives, for a variant by its name (``model.stem_kernel=7``), what the claim says of its accuracy beside
-    the base's. It is written down before anything is trained.
+    ``expect`` maps variant names (``model.stem_kernel=7``) to the accuracy that the claim predicts, compared with the
+    base's. Predictions are written down before anything is trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     claim: str = ""
-    parameter: str = ""  # of Conv2D, that the claim is about
-    recipe: str = "fast"
-    seeds: int = Field(default=5, ge=1)
+    parameter: str = ""  # the Conv2D parameter that the claim is about
+    recipe: str = DEFAULT_RECIPE
+    seeds: int = Field(default=DEFAULT_SEEDS, ge=1)
     one_at_a_time: bool = False
     base: dict[str, Any] = {}
     vary: dict[str, list[Any]]
@@ -35,28 +39,86 @@ class Plan(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _dotted(cls, content: Any) -> Any:
-        """Let ``model.stem_kernel = 3`` stand in a table without quotes, where TOML makes tables of it."""
+        """Accept ``model.stem_kernel = 3`` without quotes in a table, which TOML reads as nested tables."""
         if not isinstance(content, Mapping):
             return content
         tables = {key: flat(content[key]) for key in ("base", "vary") if isinstance(content.get(key), Mapping)}
         return {**content, **tables}
 
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a sweep file.
+    def design(
+        self,
+        dataset: str | os.PathLike[str] | None,
+        *,
+        seeds: int | None = None,
+        recipe: str | os.PathLike[str] | Recipe | None = None,
+        settings: Mapping[str, Any] | None = None,
+        one_at_a_time: bool | None = None,
+    ) -> SweepDesign:
+        """Return the design of this plan on a data set; arguments that are not None override the plan.
+
+        Args:
+            dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
+            seeds: Number of seeds.
+            recipe: The base: a recipe, the name of a built-in one, or a TOML file.
+            settings: Settings by dotted key, in addition to those of the plan's base.
+            one_at_a_time: Vary one axis at a time around the base instead of all combinations.
 
         Raises:
-            InputError: There is no such file, it is no TOML, or something in it is wrong.
+            InputError: Something in the plan or an argument is wrong, or there is no such data set.
         """
-        file = Path(path)
+        return design_sweep(
+            dataset,
+            self.vary,
+            seeds=self.seeds if seeds is None else seeds,
+            recipe=self.recipe if recipe is None else recipe,
+            settings=self.base | dict(settings or {}),
+            one_at_a_time=self.one_at_a_time if one_at_a_time is None else one_at_a_time,
+            claim=self.claim,
+            expect=self.expect,
+        )
+
+    @classmethod
+    def read(cls, plan: str | os.PathLike[str]) -> Self:
+        """Read a built-in plan by name, or a plan from a TOML file.
+
+        A model in a file (``FILE.py:function``) is relative to the plan's folder.
+
+        Raises:
+            InputError: There is no such plan, it is not valid TOML, or something in it is wrong.
+        """
+        file = _file_of(plan)
         try:
-            return cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+            content = cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
         except OSError as error:
-            raise InputError(f"the sweep file {file} cannot be read: {error.strerror}") from None
+            raise InputError(f"cannot read the sweep plan {file}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{file} is no TOML file: {error}") from None
+            raise InputError(f"{file} is not a valid TOML file: {error}") from None
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             reason = first["msg"][0].lower() + first["msg"][1:]
             raise InputError(f"{file}: '{key}': {reason}. Received: {first['input']!r}") from None
+        return content.model_copy(
+            update={
+                "base": {key: absolute(value, file.parent) for key, value in content.base.items()},
+                "vary": {key: [absolute(value, file.parent) for value in axis] for key, axis in content.vary.items()},
+                "expect": {short_variant(name): expected for name, expected in content.expect.items()},
+            }
+        )
+
+
+def builtin_plans() -> list[str]:
+    """Return the names of the plans that come with the package."""
+    return sorted(file.stem for file in _PLANS.glob("*.toml"))
+
+
+def _file_of(plan: str | os.PathLike[str]) -> Path:
+    name, known = os.fspath(plan), builtin_plans()
+    if name in known:
+        return _PLANS / f"{name}.toml"
+    file = Path(plan)
+    if file.exists():
+        return file
+    near = difflib.get_close_matches(file.stem, known, n=3)
+    advice = f"did you mean {' or '.join(near)}? Or else give" if near else "give"
+    raise InputError(f"no sweep plan '{name}': {advice} a TOML file or one of {', '.join(known)}")

@@ -1,15 +1,16 @@
-"""The files of a sweep: tables for machines, a page for people, figures."""
+"""The files in a sweep's folder: tables as CSV and JSON, a report in Markdown, figures."""
 
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stridednet.machine import device
 from stridednet.recipe import Recipe
 from stridednet.storage import csv_text, write_text, written_whole
+from stridednet.sweeps.claims import Expected, Verdict, verdict_lines
 from stridednet.sweeps.comparison import Comparison
 from stridednet.sweeps.figures import draw_accuracy, draw_costs, draw_curves
 from stridednet.sweeps.trial import Outcome
@@ -21,8 +22,24 @@ def write_report(
     outcomes: Sequence[Outcome],
     comparisons: Sequence[Comparison],
     sentences: Sequence[str],
+    *,
+    claim: str,
+    expect: Mapping[str, Expected],
+    verdicts: Mapping[str, Verdict],
+    device_kind: str = "cpu",
 ) -> None:
     """Write ``base.toml``, ``trials.csv``, ``comparison.csv``, ``comparison.json``, ``report.md`` and the figures.
+
+    Args:
+        folder: The sweep's folder.
+        base: The base recipe.
+        outcomes: One for each trial.
+        comparisons: One for each variant, the base first.
+        sentences: One for each variant but the base.
+        claim: The statement that was tested; empty if there was none.
+        expect: What the claim says about the accuracy of a variant, by variant name.
+        verdicts: Whether that holds, for the same names.
+        device_kind: What the trials were computed on, ``cpu`` or ``cuda``.
 
     Raises:
         StorageError: A file cannot be written.
@@ -35,18 +52,27 @@ def write_report(
     write_text(
         folder / "comparison.csv", csv_text(table[0], [[_cell(value) for value in row.values()] for row in table])
     )
-    content = {"device": device(), "comparisons": table, "sentences": list(sentences)}
+    used = device(device_kind)
+    content = {
+        "device": used,
+        "comparisons": table,
+        "sentences": list(sentences),
+        "claim": claim,
+        "expect": dict(expect),
+        "verdicts": dict(verdicts),
+    }
     write_text(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
     for name, draw in (("accuracy.png", draw_accuracy), ("costs.png", draw_costs)):
         with written_whole(folder / name) as beside:
             draw(comparisons, beside)
     with written_whole(folder / "curves.png") as beside:
         draw_curves(outcomes, beside)
-    write_text(folder / "report.md", _page(base, outcomes, comparisons, sentences))
+    claim_section = _claim_section(claim, verdict_lines(expect, verdicts))
+    write_text(folder / "report.md", _page(base, outcomes, comparisons, sentences, claim_section, used))
 
 
 def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
-    """Return a table for people: its header, and a row for each variant."""
+    """Return the comparison as a table of texts: a header, and a row for each variant."""
     rows = [
         [
             "variant",
@@ -63,7 +89,7 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
     for comparison in comparisons:
         found = comparison.difference
         failed = f"{len(comparison.failures)} failed" if comparison.failures else ""
-        if not comparison.count:  # none has finished, or none has yet
+        if not comparison.count:  # all failed, or none has finished yet
             rows.append([comparison.variant.name, "0", "", failed, "", "", "", "", ""])
             continue
         if found is None:
@@ -120,31 +146,44 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
 
 
 def _page(
-    base: Recipe, outcomes: Sequence[Outcome], comparisons: Sequence[Comparison], sentences: Sequence[str]
+    base: Recipe,
+    outcomes: Sequence[Outcome],
+    comparisons: Sequence[Comparison],
+    sentences: Sequence[str],
+    claim_section: list[str],
+    used: Mapping[str, str | int],
 ) -> str:
     header, *rows = table_rows(comparisons)
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
     seeds = len({outcome.seed for outcome in outcomes})
     first = next((outcome for outcome in outcomes if not outcome.error), None)
-    sizes = f"{first.train_images:,} images to train on and {first.val_images:,} to measure on" if first else "no trial"
+    sizes = f"{first.train_images:,} training and {first.val_images:,} val images" if first else "no trial finished"
     failures = [f"- {outcome.variant}, seed {outcome.seed}: {outcome.error}" for outcome in outcomes if outcome.error]
     parts = [
         f"# Sweep on {Path(base.data.dataset).name}, recipe {base.name}",
         "\n".join(f"- {sentence}" for sentence in sentences),
+        *claim_section,
         "\n".join(lines),
-        f"Accuracy is measured on val, drawn anew from the training images for each of {seeds} seeds ({sizes}); the "
-        "test subset was not looked at. Differences are paired by seed. The interval is the corrected resampled t "
-        "interval (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which allows for splits that overlap; all "
-        "intervals together hold with 95% (Bonferroni). Ratios are medians over the seeds; times are compared between "
-        "trials on as many cores.",
+        f"Accuracy is measured on the val subset, which is drawn anew from the training images for each of {seeds} "
+        f"seeds ({sizes}). The test subset was not used. Differences from the base are paired by seed. Intervals are "
+        "corrected resampled t intervals (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which account for "
+        "overlapping splits; together they have a confidence level of 95% (Bonferroni). Ratios are medians over the "
+        "seeds; times are compared only between trials on the same number of cores.",
         "![accuracy of each variant](accuracy.png)",
         "![accuracy against cost](costs.png)",
         "![learning curves](curves.png)",
-        f"Measured on {device()['name']}, {device()['cores']} cores.",
+        f"Measured on {used['name']}, {used['cores']} cores.",
     ]
     if failures:
         parts.append("Trials that failed:\n\n" + "\n".join(failures))
     return "\n\n".join(parts) + "\n"
+
+
+def _claim_section(claim: str, verdicts: list[str]) -> list[str]:
+    if not claim and not verdicts:
+        return []
+    listed = "\n".join(f"- {line}" for line in verdicts)
+    return ["## Claim", *(text for text in (claim, listed) if text), "## Measurements"]
 
 
 def _cell(value: Any) -> str:

@@ -4,9 +4,8 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from stridednet.data.prepare import TrainingData
 from stridednet.errors import StridedNetError
@@ -63,23 +62,6 @@ class Outcome:
         """Read what `to_json` wrote."""
         numbers: dict[str, Any] = json.loads(text)
         return cls(**{**numbers, "curve": tuple(numbers["curve"])})
-
-
-class Executor(Protocol):
-    """Runs trials, in whatever order and wherever; gives each one's outcome as soon as it is there."""
-
-    def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
-        """Yield each trial with its outcome."""
-        ...
-
-
-class OneAfterAnother:
-    """Runs the trials in this process, each with all cores."""
-
-    def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
-        """Yield each trial with its outcome, in the order given."""
-        for trial in trials:
-            yield trial, run_trial(trial)
 
 
 def run_trial(trial: Trial) -> Outcome:

@@ -1,9 +1,10 @@
-"""Measure all claims on CALTECH-101, and write down what came of it for `stridednet guide`.
+"""Measure all built-in sweep plans on CALTECH-101, and write the results that `stridednet guide --claims` shows.
 
-    python examples/claims/measure.py 101_ObjectCategories --jobs 2
-    stridednet guide --claims --markdown > docs/claims.md
+    python benchmarks/measure_claims.py 101_ObjectCategories --jobs 2
+    stridednet guide --claims --markdown
 
-Run it where the project's root is. It goes on where it was stopped.
+The first command writes src/stridednet/conv2d/measured.toml. If it is interrupted, the same command continues. The
+second prints the generated part of docs/claims.md, below its introduction.
 """
 
 import argparse
@@ -16,14 +17,11 @@ import tomli_w
 import stridednet
 from stridednet.conv2d.measured import MeasuredClaim, Measurement
 from stridednet.conv2d.parameters import PARAMETERS
-from stridednet.recipe import load_recipe
 from stridednet.sweeps.axes import text_of
-from stridednet.sweeps.claims import verdict
-from stridednet.sweeps.experiment import SweepObserver, SweepResult
-from stridednet.sweeps.plan import Plan
+from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan
+from stridednet.sweeps.plan import SweepPlan, builtin_plans
 from stridednet.sweeps.trial import Outcome
 
-HERE = Path(__file__).parent
 MEASURED = Path(stridednet.__file__).parent / "conv2d" / "measured.toml"
 DATA_SETS = {
     "four classes": "Faces,Leopards,Motorbikes,airplanes",  # the tutorial's
@@ -33,22 +31,24 @@ DATA_SETS = {
 
 
 class Screen(SweepObserver):
-    """Prints a line for each trial."""
+    """Print a line for each new trial."""
 
-    def on_outcome(self, outcome: Outcome, *, again: bool) -> None:
-        if not again:
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
+        """Print the trial's accuracy or error."""
+        if not restored:
             print(f"  {outcome.variant}, seed {outcome.seed}: {outcome.error or f'{outcome.accuracy:.4f}'}", flush=True)
 
 
-def plans() -> dict[str, Plan]:
-    """Return all sweep files by name: those about the parameters that matter most come first."""
-    found = {path.stem: Plan.read(path) for path in sorted(HERE.glob("*.toml"))}
+def plans() -> dict[str, SweepPlan]:
+    """Return all built-in plans by name, ordered as the guide orders the parameters that they are about."""
+    found = {name: SweepPlan.read(name) for name in builtin_plans()}
     ranks = [*(parameter.name for parameter in PARAMETERS), ""]
     return dict(sorted(found.items(), key=lambda item: ranks.index(item[1].parameter)))
 
 
-def measure(name: str, plan: Plan, results: dict[str, SweepResult]) -> MeasuredClaim:
-    base = load_recipe(plan.recipe)[0].replace(plan.base)
+def measured(name: str, plan: SweepPlan, results: dict[str, SweepResult]) -> MeasuredClaim:
+    """Return the claim of a plan with its results, by data set."""
+    base = plan.design(None).base
     keys = dict.fromkeys([*plan.base, *plan.vary])
     return MeasuredClaim(
         name=name,
@@ -57,26 +57,26 @@ def measure(name: str, plan: Plan, results: dict[str, SweepResult]) -> MeasuredC
         recipe=plan.recipe,
         base=tuple(f"{key}={text_of(base.value_of(key))}" for key in keys),
         seconds=round(sum(outcome.seconds for result in results.values() for outcome in result.outcomes), 1),
-        measurements=tuple(row for data, result in results.items() for row in _measurements(data, result, plan)),
+        measurements=tuple(row for data, result in results.items() for row in measurements(data, result, plan)),
     )
 
 
-def _measurements(data: str, result: SweepResult, plan: Plan) -> list[Measurement]:
+def measurements(data: str, result: SweepResult, plan: SweepPlan) -> list[Measurement]:
+    """Return a row for each variant but the base."""
     base, *others = result.comparisons
     rows = []
     for other in others:
         found, name = other.difference, other.variant.name
         if found is None or math.isnan(found.low):
-            raise SystemExit(f"{name} on {data}: nothing to compare; {other.failures or 'take two seeds or more'}")
+            raise SystemExit(f"{name} on {data}: no interval; {other.failures or 'use two seeds or more'}")
         if other.time_ratio is None:
             raise SystemExit(f"{name} on {data}: its trials and the base's ran on different numbers of cores")
-        expected = plan.expect.get(name)
         rows.append(
             Measurement(
                 data=data,
                 variant=name,
-                expected=expected or "",
-                verdict=verdict(expected, found) if expected else "",
+                expected=plan.expect.get(name, ""),
+                verdict=result.verdicts.get(name, ""),
                 accuracy=round(other.accuracy, 4),
                 base_accuracy=round(base.accuracy, 4),
                 difference=round(found.mean, 4),
@@ -94,31 +94,29 @@ def _measurements(data: str, result: SweepResult, plan: Plan) -> list[Measuremen
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("caltech101", type=Path, help="the folder 101_ObjectCategories")
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seeds", type=int, help="other than the plans say")
-    parser.add_argument("--out", type=Path, default=Path("runs/claims"))
-    parser.add_argument("--write", type=Path, default=MEASURED)
+    parser.add_argument("--jobs", type=int, default=1, help="number of trials that run at once")
+    parser.add_argument("--seeds", type=int, help="number of seeds (default: the plans')")
+    parser.add_argument("--out", type=Path, default=Path("runs/claims"), help="folder of the sweeps")
+    parser.add_argument("--write", type=Path, default=MEASURED, help="file to write (default: the package's)")
     chosen = parser.parse_args()
 
-    measured = []
+    claims = []
     for name, plan in plans().items():
         results = {}
         for data, labels in DATA_SETS.items():
             print(f"{name}, {data}", flush=True)
-            results[data] = stridednet.sweep(
+            results[data] = run_plan(
+                plan,
                 chosen.caltech101,
-                plan.vary,
-                seeds=chosen.seeds or plan.seeds,
+                seeds=chosen.seeds,
+                settings={"data.labels": labels.split(",")},
                 jobs=chosen.jobs,
-                recipe=plan.recipe,
-                settings=plan.base | {"data.labels": labels.split(",")},
-                one_at_a_time=plan.one_at_a_time,
                 out=chosen.out / data.partition(" ")[0] / name,
                 observer=Screen(),
             )
-        measured.append(asdict(measure(name, plan, results)))
-    head = "# Written by examples/claims/measure.py, and read by measured.py.\n\n"
-    chosen.write.write_text(head + tomli_w.dumps({"claim": measured}), encoding="utf-8")
+        claims.append(asdict(measured(name, plan, results)))
+    head = "# Written by benchmarks/measure_claims.py, and read by measured.py.\n\n"
+    chosen.write.write_text(head + tomli_w.dumps({"claim": claims}), encoding="utf-8")
     print(f"written: {chosen.write}")
 
 

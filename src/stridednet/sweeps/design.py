@@ -1,0 +1,89 @@
+"""A sweep before anything is trained: its base recipe, variants and seeds, checked without importing Keras."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stridednet.errors import InputError
+from stridednet.recipe import Recipe
+from stridednet.resolve import resolve
+from stridednet.sweeps.axes import Axis, Variant, parse_axes, variants
+from stridednet.sweeps.claims import Expected, check_expected
+from stridednet.sweeps.own_models import absolute, check_distinct, short_variant
+
+DEFAULT_RECIPE = "fast"
+DEFAULT_SEEDS = 5
+
+
+@dataclass(frozen=True)
+class SweepDesign:
+    """What a sweep trains, and what its claim expects of it; made by `design_sweep`."""
+
+    base: Recipe
+    messages: tuple[str, ...]  # what the user should know about the base
+    axes: tuple[Axis, ...]
+    variants: tuple[Variant, ...]  # the base first
+    seeds: int
+    one_at_a_time: bool
+    claim: str
+    expect: Mapping[str, Expected]  # by variant name
+
+    def around(self, base: Recipe) -> "SweepDesign":
+        """Return the same design around another base recipe, whose variants and expectations are checked again.
+
+        Raises:
+            InputError: An expectation names a variant that this base does not have.
+            RecipeError: A value is not allowed together with this base.
+        """
+        found = variants(base, self.axes, one_at_a_time=self.one_at_a_time)
+        check_expected(self.expect, [variant.name for variant in found[1:]])
+        return dataclasses.replace(self, base=base, variants=found)
+
+
+def design_sweep(
+    dataset: str | os.PathLike[str] | None,
+    vary: Sequence[str] | Mapping[str, Sequence[Any]],
+    *,
+    seeds: int = DEFAULT_SEEDS,
+    recipe: str | os.PathLike[str] | Recipe = DEFAULT_RECIPE,
+    settings: Mapping[str, Any] | None = None,
+    one_at_a_time: bool = False,
+    claim: str = "",
+    expect: Mapping[str, Expected] | None = None,
+) -> SweepDesign:
+    """Return a sweep's design after all checks that need no Keras.
+
+    Args:
+        dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
+        vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
+        seeds: Number of seeds; every variant is trained once with each.
+        recipe: The base: a recipe, the name of a built-in one, or a TOML file.
+        settings: Settings by dotted key that override the base recipe's.
+        one_at_a_time: Vary one axis at a time around the base instead of all combinations.
+        claim: The statement that the sweep tests.
+        expect: What the claim says about the accuracy of a variant, by variant name.
+
+    Raises:
+        InputError: An argument, an axis, a setting or an expectation is wrong, or there is no such data set.
+    """
+    if seeds < 1:
+        raise InputError(f"seeds must be at least 1. Received: {seeds}")
+    axes = tuple(
+        Axis(axis.key, tuple(absolute(value, Path.cwd()) for value in axis.values)) for axis in parse_axes(vary)
+    )
+    resolution = resolve(dataset, recipe, settings)
+    base = resolution.recipe
+    check_distinct([base.model.name, *(value for axis in axes for value in axis.values)])
+    return SweepDesign(
+        base=base,
+        messages=resolution.messages,
+        axes=axes,
+        variants=(),
+        seeds=seeds,
+        one_at_a_time=one_at_a_time,
+        claim=claim,
+        expect={short_variant(name): expected for name, expected in (expect or {}).items()},
+    ).around(base)
