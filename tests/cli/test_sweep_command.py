@@ -136,11 +136,11 @@ def children(parent: int) -> list[int]:
     [
         ([], "nothing to vary: give --vary KEY=V1,V2,... (such as model.stem_kernel=3,5,7) or --plan"),
         (["--vary", "model.stem_kernl=3"], "unknown setting 'model.stem_kernl'; did you mean model.stem_kernel"),
-        (["--vary", "model.stem_kernel"], "--vary wants KEY=V1,V2,..., such as model.stem_kernel=3,5,7."),
+        (["--vary", "model.stem_kernel"], "vary: expected KEY=V1,V2,..., such as model.stem_kernel=3,5,7."),
         (["--vary", "seed=1,2"], "seed cannot be an axis"),
         (["--vary", "epochs=1,2", "--plan", "plan.toml"], "--plan defines what is varied; omit --vary"),
         (["--plan", "plan.toml"], "no sweep plan 'plan.toml': give a TOML file or one of"),
-        (["--vary", "epochs=1,2", "--jobs", "1000"], "jobs is 1 to"),
+        (["--vary", "epochs=1,2", "--jobs", "1000"], "jobs must be between 1 and"),
         (["--vary", "epochs=1,2", "--seeds", "0"], "seeds must be at least 1. Received: 0"),
     ],
 )

@@ -21,8 +21,8 @@ def test_an_axis_is_read(text: str, key: str, values: tuple[object, ...]) -> Non
 
 
 @pytest.mark.parametrize("text", ["model.stem_kernel", "=3", "epochs=", "epochs=1,,2", "epochs=1,2,1"])
-def test_what_is_no_axis_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="--vary"):
+def test_what_is_not_an_axis_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"vary: (expected KEY=|a value appears twice)"):
         parse_axis(text)
 
 
@@ -57,9 +57,9 @@ def test_mistakes_are_found_before_anything_trains() -> None:
         variants(Recipe(), [Axis("model.stem_kernl", (3,))])
     with pytest.raises(RecipeError, match="Received: 0"):
         variants(Recipe(), [Axis("model.stem_kernel", (3, 0))])
-    with pytest.raises(InputError, match="needs an axis"):
+    with pytest.raises(InputError, match="needs at least one axis"):
         variants(Recipe(), [])
     with pytest.raises(InputError, match="twice"):
         variants(Recipe(), [Axis("epochs", (1,)), Axis("epochs", (2,))])
-    with pytest.raises(InputError, match="--seeds"):
+    with pytest.raises(InputError, match="seed cannot be an axis; seeds is how many"):
         variants(Recipe(), [Axis("seed", (1, 2))])

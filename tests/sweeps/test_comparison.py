@@ -21,7 +21,7 @@ def sentence(base: list[float], other: list[float], **more: tuple[float, float])
     return compare((BASE, OTHER), outcomes(base, other, **more))[1].sentence({"model.stem_kernel": "7"})
 
 
-def test_a_measurable_effect_in_words() -> None:
+def test_a_measurable_effect_as_a_sentence() -> None:
     # Differences -0.04, -0.05, -0.06: mean -0.05, standard deviation 0.01, t(0.975, 2) / sqrt(3) = 2.484.
     assert sentence([0.95, 0.95, 0.95], [0.91, 0.90, 0.89]) == (
         "model.stem_kernel: 3 instead of 7 changes accuracy by -5.0 points (-7.5 to -2.5; 3 seeds): a measurable "
@@ -33,7 +33,7 @@ def test_no_measurable_effect_says_how_many_seeds_would_show_one_point() -> None
     # The same spread around 0: t(0.975, n - 1) * 0.01 / sqrt(n) falls to 0.01 at 7 seeds (0.92) and not at 6 (1.05).
     assert sentence([0.95, 0.95, 0.95], [0.94, 0.95, 0.96]) == (
         "model.stem_kernel: 3 instead of 7 changes accuracy by +0.0 points (-2.5 to +2.5; 3 seeds): no measurable "
-        "effect (a difference of one point takes 4 more seeds to see); training takes 20% less time"
+        "effect (detecting a difference of one point takes 4 more seeds); training takes 20% less time"
     )
 
 
@@ -42,8 +42,8 @@ def test_where_the_interval_is_short_nothing_is_asked_for() -> None:
     assert text.endswith("no measurable effect; training takes the same time")
 
 
-def test_one_seed_says_little() -> None:
-    assert "(1 seed, so it says little)" in sentence([0.95], [0.90])
+def test_one_seed_has_no_interval() -> None:
+    assert "(1 seed, so no interval)" in sentence([0.95], [0.90])
 
 
 def test_a_failed_partner_takes_its_pair_away() -> None:
@@ -75,7 +75,9 @@ def test_times_without_a_pair_on_as_many_cores_are_not_called_the_same() -> None
     ]
     base, other = compare((BASE, OTHER), found)
     assert (other.time_ratio, other.predict_ratio) == (None, None)
-    assert other.sentence({"model.stem_kernel": "7"}).endswith("times on different numbers of cores were not compared")
+    assert other.sentence({"model.stem_kernel": "7"}).endswith(
+        "training times were not compared, as the numbers of cores differ"
+    )
     header, base_row, other_row = table_rows((base, other))
     assert other_row[header.index("time")] == "-"
     assert base_row[header.index("time")] == "x 1.00"

@@ -35,7 +35,7 @@ def test_arguments_override_the_plan() -> None:
     ("arguments", "error", "message"),
     [
         ({"seeds": 0}, InputError, "seeds must be at least 1. Received: 0"),
-        ({"vary": {}}, InputError, "needs"),
+        ({"vary": {}}, InputError, "needs at least one axis"),
         ({"vary": {"model.stem_kernl": [3]}}, RecipeError, "did you mean model.stem_kernel"),
         ({"settings": {"epochs": 0}}, RecipeError, "Received: 0"),
         ({"recipe": "fastest"}, RecipeError, "fastest"),

@@ -223,7 +223,7 @@ def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: 
         (["model.stem_kernl=3"], RecipeError, "did you mean model.stem_kernel"),
         (["model.name=stridednet,vggg"], RecipeError, "choose vgg"),
         (["epochs=0"], RecipeError, "greater than or equal to 1"),
-        ([], InputError, "needs an axis"),
+        ([], InputError, "needs at least one axis"),
     ):
         with pytest.raises(error, match=message):
             sweep(pictures, vary, out=tmp_path / "out")

@@ -60,5 +60,5 @@ def test_trials_in_processes_of_their_own_end_as_in_this_one(digits: Path, tmp_p
 
 @pytest.mark.parametrize("jobs", [0, 1000])
 def test_more_jobs_than_cores_are_refused(jobs: int) -> None:
-    with pytest.raises(InputError, match=rf"jobs is 1 to \d+, the cores .* Received: {jobs}"):
+    with pytest.raises(InputError, match=rf"jobs must be between 1 and \d+, .* Received: {jobs}"):
         SideBySide(jobs)

@@ -1,1 +1,1 @@
-"""A base recipe and axes -> many trainings -> a paired comparison."""
+"""Sweeps: train variants of a base recipe with several seeds, and compare them with the base in pairs."""

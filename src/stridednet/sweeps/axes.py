@@ -1,4 +1,4 @@
-"""Axes: settings of a recipe and the values that they take; a grid of them, or one at a time around the base."""
+"""Axes of a sweep (a setting and its values), and the variants of a base recipe that they make."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from stridednet.sweeps.own_models import short
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting by its dotted key, and the values to try."""
+    """A setting, by its dotted key, and the values to try."""
 
     key: str
     values: tuple[Any, ...]
@@ -20,13 +20,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Variant:
-    """What is changed of the base recipe; nothing for the base itself."""
+    """The settings in which a variant differs from the base recipe; none for the base itself."""
 
     settings: tuple[tuple[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
-        """How tables and folders call it: ``model.stem_kernel=3``."""
+        """The name in tables and plans, such as ``model.stem_kernel=3``."""
         return ", ".join(f"{key}={text_of(value)}" for key, value in self.settings) or "base"
 
     def recipe(self, base: Recipe) -> Recipe:
@@ -39,7 +39,7 @@ class Variant:
 
 
 def parse_axis(text: str) -> Axis:
-    """Read ``KEY=V1,V2,...``; a comma inside brackets does not divide.
+    """Read ``KEY=V1,V2,...``; commas within brackets do not separate values.
 
     >>> parse_axis("model.stem_kernel=3,5,7")
     Axis(key='model.stem_kernel', values=(3, 5, 7))
@@ -47,54 +47,54 @@ def parse_axis(text: str) -> Axis:
     ('none', 'l1_l2(0.001, 0.01)')
 
     Raises:
-        InputError: It is written otherwise, or names a value twice.
+        InputError: The text has another form, or a value appears twice.
     """
     key, equals, listed = text.partition("=")
-    parts = [part.strip() for part in _divided(listed)]
+    parts = [part.strip() for part in _split_at_commas(listed)]
     if not equals or not key.strip() or not all(parts):
-        raise InputError(f"--vary wants KEY=V1,V2,..., such as model.stem_kernel=3,5,7. Received: {text!r}")
+        raise InputError(f"vary: expected KEY=V1,V2,..., such as model.stem_kernel=3,5,7. Received: {text!r}")
     values = tuple(parse_override(f"{key}={part}")[1] for part in parts)
     if len(set(map(repr, values))) < len(values):
-        raise InputError(f"--vary names a value twice. Received: {text!r}")
+        raise InputError(f"vary: a value appears twice. Received: {text!r}")
     return Axis(key.strip(), values)
 
 
 def parse_axes(vary: Sequence[str] | Mapping[str, Sequence[Any]]) -> tuple[Axis, ...]:
-    """Read axes as the command line has them, ``["model.stem_kernel=3,5"]``, or as ``{"model.stem_kernel": [3, 5]}``.
+    """Read axes, either ``["model.stem_kernel=3,5"]`` or ``{"model.stem_kernel": [3, 5]}``.
 
     Raises:
-        InputError: One of them is written otherwise, has no value, or has one twice.
+        InputError: An axis has another form or no values, or a value appears twice.
     """
     if not isinstance(vary, Mapping):
         return tuple(map(parse_axis, vary))
     for key, values in vary.items():
         if not values or len(set(map(repr, values))) < len(values):
-            raise InputError(f"{key} needs one value or more, each once. Received: {list(values)}")
+            raise InputError(f"vary: {key} needs at least one value, and none twice. Received: {list(values)}")
     return tuple(Axis(key, tuple(values)) for key, values in vary.items())
 
 
 def variants(base: Recipe, axes: Sequence[Axis], *, one_at_a_time: bool = False) -> tuple[Variant, ...]:
-    """Return what to train: the base first, then every combination, or every value of one axis with the base's others.
+    """Return the variants to train: the base first, then all combinations of the axes' values.
 
-    A combination that equals the base is the base. Each recipe is checked here, before anything trains.
+    A combination that equals the base is not repeated. Every recipe is validated here, before anything is trained.
 
     Args:
-        base: What is varied.
-        axes: Settings and values; at least one.
-        one_at_a_time: No combinations.
+        base: The base recipe.
+        axes: At least one.
+        one_at_a_time: Vary one axis at a time, with the base's values of the others, instead of all combinations.
 
     Raises:
-        InputError: There is no axis, or two have the same key.
+        InputError: There is no axis, two have the same key, or one is a seed.
         RecipeError: A key is unknown (the message names the nearest ones) or a value is not allowed.
     """
     if not axes:
-        raise InputError("a sweep needs an axis: --vary KEY=V1,V2,..., such as --vary model.stem_kernel=3,5,7")
+        raise InputError("vary: a sweep needs at least one axis, such as model.stem_kernel=3,5,7")
     keys = [axis.key for axis in axes]
     for key in keys:
         if keys.count(key) > 1:
-            raise InputError(f"--vary {key} is given twice; list all its values in one")
+            raise InputError(f"vary: {key} appears twice; list all its values in one axis")
         if key == "seed" or key == "data.split_seed":
-            raise InputError(f"{key} cannot be an axis: a sweep repeats everything with several seeds; see --seeds")
+            raise InputError(f"vary: {key} cannot be an axis; seeds is how many seeds each variant is trained with")
     found = {base: Variant()}
     combinations: list[tuple[tuple[str, Any], ...]]
     if one_at_a_time:
@@ -111,7 +111,7 @@ def variants(base: Recipe, axes: Sequence[Axis], *, one_at_a_time: bool = False)
 
 
 def text_of(value: Any) -> str:
-    """Write a value as the command line takes it.
+    """Return a value as it is written on the command line.
 
     A model's file (``FILE.py:function``) is written without its folder.
 
@@ -121,7 +121,7 @@ def text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else short(str(value))
 
 
-def _divided(text: str) -> list[str]:
+def _split_at_commas(text: str) -> list[str]:
     parts, depth = [""], 0
     for letter in text:
         depth += (letter in "([") - (letter in ")]")

@@ -27,9 +27,9 @@ def verdict(expected: Expected, found: Difference | None) -> Verdict:
     if found is None or found.count < 2:
         return "undecided"
     if expected == "lower":
-        return _of_a_rise(-found.high, -found.low)
+        return _judge_increase(-found.high, -found.low)
     if expected == "higher":
-        return _of_a_rise(found.low, found.high)
+        return _judge_increase(found.low, found.high)
     if found.low >= -MARGIN and (found.high <= MARGIN or expected == "not lower"):
         return "holds"
     if found.high < 0 or (found.low > 0 and expected == "same"):
@@ -63,7 +63,7 @@ def check_expected(expect: Mapping[str, Expected], variants: Iterable[str]) -> N
             raise InputError(f"expect: '{name}' is not a variant of this sweep; its variants are {known}")
 
 
-def _of_a_rise(low: float, high: float) -> Verdict:
+def _judge_increase(low: float, high: float) -> Verdict:
     if low > 0:
         return "holds"
     return "does not hold" if high < 0 or (low >= -MARGIN and high <= MARGIN) else "undecided"

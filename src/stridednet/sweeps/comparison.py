@@ -1,11 +1,11 @@
-"""Outcomes -> each variant against the base, seed by seed, and a plain sentence about it."""
+"""Compare the outcomes of each variant with the base's, paired by seed."""
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stridednet.sweeps.axes import Variant, text_of
-from stridednet.sweeps.statistics import Difference, paired_difference, seeds_to_see
+from stridednet.sweeps.statistics import Difference, paired_difference, seeds_to_detect
 from stridednet.sweeps.trial import Outcome
 
 ONE_POINT = 0.01
@@ -13,42 +13,41 @@ ONE_POINT = 0.01
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant against the base; ratios are medians over the seeds, variant divided by base.
+    """One variant compared with the base; ratios are variant divided by base, medians over the seeds.
 
-    The two ratios of times are None where no pair of trials ran on as many cores.
+    The two ratios of times are None if no pair of trials ran on the same number of cores.
     """
 
     variant: Variant
-    count: int  # of its finished trials
-    accuracy: float  # its own mean on val
-    difference: Difference | None  # None for the base, and where no pair finished
-    seconds: float  # median of its own trainings
+    count: int  # finished trials of this variant
+    accuracy: float  # mean val accuracy of this variant
+    difference: Difference | None  # in val accuracy; None for the base, and if no pair finished
+    seconds: float  # median training time of this variant
     time_ratio: float | None
     predict_ratio: float | None
     parameters: int
     parameter_ratio: float
     multiply_adds: int
     multiply_add_ratio: float
-    seeds_for_a_point: int | None
+    seeds_for_a_point: int | None  # seeds needed to detect a difference of one point
     failures: tuple[str, ...]
 
     def sentence(self, base_values: dict[str, str]) -> str:
-        """Say it in words.
+        """Return the comparison as a sentence.
 
         Args:
-            base_values: What the base has for each key.
+            base_values: The base's value for each key, as text.
         """
         what = "; ".join(
             f"{key}: {text_of(value)} instead of {base_values[key]}" for key, value in self.variant.settings
         )
         if self.difference is None:
-            return f"{what} could not be compared: {self.failures[0] if self.failures else 'the base has no trials'}"
+            reason = self.failures[0] if self.failures else "no trial of the base finished"
+            return f"{what} could not be compared: {reason}"
         found = self.difference
         seeds = f"{found.count} seed{'s' if found.count > 1 else ''}"
         if found.count == 1:
-            return (
-                f"{what} changes accuracy by {_points(found.mean)} points (1 seed, so it says little); {self._cost()}"
-            )
+            return f"{what} changes accuracy by {_points(found.mean)} points (1 seed, so no interval); {self._cost()}"
         interval = f"({_points(found.low)} to {_points(found.high)}; {seeds})"
         verdict = "a measurable effect" if found.measurable else "no measurable effect"
         return (
@@ -61,13 +60,13 @@ class Comparison:
         if found.measurable or half <= ONE_POINT:
             return ""
         if self.seeds_for_a_point is None:
-            return " (a difference of one point takes more pictures to see, not more seeds)"
+            return " (detecting a difference of one point takes more images, not more seeds)"
         more = self.seeds_for_a_point - found.count
-        return f" (a difference of one point takes {more} more seed{'s' if more > 1 else ''} to see)"
+        return f" (detecting a difference of one point takes {more} more seed{'s' if more > 1 else ''})"
 
     def _cost(self) -> str:
         if self.time_ratio is None:
-            return "times on different numbers of cores were not compared"
+            return "training times were not compared, as the numbers of cores differ"
         change = round(100 * (self.time_ratio - 1))
         if not change:
             return "training takes the same time"
@@ -78,8 +77,8 @@ def compare(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> tuple[C
     """Compare each variant with the first, which is the base, over the seeds that both have finished.
 
     Args:
-        variants: The base first.
-        outcomes: Of all of them.
+        variants: The variants, the base first.
+        outcomes: The outcomes of all variants.
     """
     finished = [outcome for outcome in outcomes if not outcome.error]
     base = {outcome.seed: outcome for outcome in finished if outcome.variant == variants[0].name}
@@ -105,7 +104,7 @@ def _compared(
             comparisons=comparisons,
         )
         if difference.count > 1:
-            needed = seeds_to_see(ONE_POINT, difference.deviation, overlap=overlap, comparisons=comparisons)
+            needed = seeds_to_detect(ONE_POINT, difference.deviation, overlap=overlap, comparisons=comparisons)
     one = next(iter(own.values()), None)
     timed = [seed for seed in seeds if own[seed].cores == base[seed].cores]
     return Comparison(

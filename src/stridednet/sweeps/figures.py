@@ -1,4 +1,4 @@
-"""The figures of a sweep: accuracy with intervals, accuracy against cost, learning curves."""
+"""Figures of a sweep: accuracy with intervals, accuracy against cost, learning curves."""
 
 import re
 import statistics
@@ -14,8 +14,8 @@ from stridednet.sweeps.comparison import Comparison
 from stridednet.sweeps.trial import Outcome
 
 _BASE, _OTHER, _MEASURABLE = "#555555", "#4c78a8", "#d1495b"
-_MOST_BANDS = 4  # more of them on one another show nothing
-_COLOURS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]  # of a list of colours
+_MOST_BANDS = 4  # more overlapping bands are unreadable
+_COLORS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]  # a ListedColormap
 
 
 def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
@@ -36,32 +36,34 @@ def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
     axes.invert_yaxis()
     axes.margins(y=0.3 / max(len(comparisons), 1))
     left, right = axes.get_xlim()
-    axes.set_xlim(min(left, -1), max(right, 1))  # a point is the least that is worth seeing
+    axes.set_xlim(min(left, -1), max(right, 1))  # show at least one point to each side
     axes.grid(axis="x", alpha=0.3)
-    figure.supxlabel("difference in val accuracy from the base, points (95%, all together)", fontsize="medium")
-    figure.suptitle(f"Base: {comparisons[0].accuracy:.3f}; red: a measurable effect", fontsize="medium")
+    figure.supxlabel(
+        "difference in val accuracy from the base, in points (simultaneous 95% intervals)", fontsize="medium"
+    )
+    figure.suptitle(f"Base: {comparisons[0].accuracy:.3f}; red: measurable effect", fontsize="medium")
     figure.savefig(path, format="png", dpi=120)
 
 
 def draw_costs(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw accuracy against training time and against parameters; what nothing beats in both is joined by a line."""
+    """Draw accuracy against training time and against parameters, each with its Pareto front."""
     trained = [comparison for comparison in comparisons if comparison.parameters]
     figure = Figure(figsize=(11, 4.8), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     costs = (
-        ("training (median)", "s", [comparison.seconds for comparison in trained]),
+        ("training time (median)", "s", [comparison.seconds for comparison in trained]),
         ("parameters", "", [float(comparison.parameters) for comparison in trained]),
     )
     accuracy = [comparison.accuracy for comparison in trained]
     for axes, (label, unit, cost) in zip(panels, costs, strict=True):
         front = pareto_front(cost, accuracy)
         on_front = [cost[place] for place in front], [accuracy[place] for place in front]
-        axes.plot(*on_front, "-", color="#bbbbbb", label="nothing is both cheaper and more accurate")
+        axes.plot(*on_front, "-", color="#bbbbbb", label="Pareto front")
         axes.plot(*on_front, "o", color="#bbbbbb", markersize=12)
         for place, comparison in enumerate(trained):
             name = short_name(comparison.variant.name)
             marker = "D" if comparison is comparisons[0] else "o"
-            color = _COLOURS[place % len(_COLOURS)]
+            color = _COLORS[place % len(_COLORS)]
             axes.plot(cost[place], accuracy[place], marker, color=color, label=name, linestyle="none")
         axes.set_xlabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -74,7 +76,7 @@ def draw_costs(comparisons: Sequence[Comparison], path: Path) -> None:
 
 
 def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
-    """Draw the mean val accuracy after each epoch; of few variants, the lowest and highest of the seeds around it."""
+    """Draw the mean val accuracy after each epoch; for up to four variants, with the range over the seeds."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     names = list(dict.fromkeys(outcome.variant for outcome in outcomes))
@@ -89,22 +91,22 @@ def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
         ]
         epochs = [epoch for epoch, _ in by_epoch]
         means = [statistics.fmean(values) for _, values in by_epoch]
-        look = {"color": _COLOURS[place % len(_COLOURS)], "linestyle": ("-", "--", ":")[place % 3]}
+        look = {"color": _COLORS[place % len(_COLORS)], "linestyle": ("-", "--", ":")[place % 3]}
         axes.plot(epochs, means, marker="o", markersize=3, label=short_name(name), **look)
         if len(names) <= _MOST_BANDS:
             low, high = [min(values) for _, values in by_epoch], [max(values) for _, values in by_epoch]
             axes.fill_between(epochs, low, high, color=look["color"], alpha=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("val accuracy, mean of the seeds")
+    axes.set_ylabel("val accuracy (mean over seeds)")
     axes.grid(alpha=0.3)
-    if axes.has_data():  # all trials may have failed
+    if axes.has_data():  # no data if all trials failed
         axes.legend(loc="lower right", fontsize=8)
     figure.savefig(path, format="png", dpi=120)
 
 
 def short_name(variant: str) -> str:
-    """Write a variant's name to fit next to a figure: without the tables of its keys.
+    """Return a variant's name as a label: keys without their tables, and wrapped.
 
     >>> short_name("model.stem_kernel=3, model.name=mine.py:build")
     'stem_kernel=3, name=mine.py:build'
@@ -114,7 +116,7 @@ def short_name(variant: str) -> str:
 
 
 def pareto_front(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:
-    """Return the places that no other place beats, cheapest first.
+    """Return the indices of the points that no other point beats in both cost and accuracy, cheapest first.
 
     >>> pareto_front([3, 1, 2, 2], [0.9, 0.5, 0.8, 0.4])
     [1, 2, 0]

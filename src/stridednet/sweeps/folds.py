@@ -1,4 +1,4 @@
-"""The pictures of trials: a data set is prepared once, and each seed has its own draw of it."""
+"""The data of trials: a data set is prepared once, and each seed draws its own val subset."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ from stridednet.data.prepare import TrainingData, prepare
 from stridednet.recipe import Recipe
 from stridednet.settings import DataSettings
 
-_MEASURED_ON = "for each seed a part of train is drawn to measure on, and test is not looked at"
+_MEASURED_ON = "each seed draws a val subset from train; test is not used"
 
 
 class Folds:
-    """Gives each recipe its data; what recipes share is read once.
+    """Prepare the data of recipes; recipes with the same data set, labels and image size share it.
 
     Args:
-        say: Takes lines about the data set that is read first; of others, which differ in size or labels, nothing is
-            said.
+        say: Called with each message about the first data set; messages about others, which usually differ only in
+            image size or labels, are dropped.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -22,7 +22,7 @@ class Folds:
         self._prepared: dict[tuple[DataSettings, int], TrainingData] = {}
 
     def of(self, recipe: Recipe) -> TrainingData:
-        """Return the recipe's pictures, with the val subset that its seed draws.
+        """Return the recipe's data, with the val subset that its seed draws.
 
         Raises:
             DataError: The data set cannot be used, or a class has too few images.

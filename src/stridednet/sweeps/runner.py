@@ -1,4 +1,4 @@
-"""Runners: what trains the trials of a sweep. The other one, for several processes, is in `side_by_side`."""
+"""Runners, which run the trials of a sweep. The one that uses several processes is in `side_by_side`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol

@@ -1,7 +1,7 @@
-"""Several trials at once, each in a process of its own with its share of the cores.
+"""A runner for several trials at once, each in a process of its own with its share of the cores.
 
-Two cores do not train a network of this size twice as fast as one: parts of a step are not divided, and the cores wait
-for each other. Two trainings, each on a core of its own, get more done than one after the other on both.
+Two cores do not train a small network twice as fast as one core: parts of a step are not parallel, and the cores wait
+for each other. Two trainings at once, each on one core, therefore take less time than one after the other on both.
 """
 
 import signal
@@ -15,27 +15,27 @@ from queue import SimpleQueue
 from stridednet.errors import InputError
 from stridednet.machine import cores_of_this_process
 from stridednet.sweeps.trial import Outcome, Trial
-from stridednet.sweeps.worker import order
+from stridednet.sweeps.worker import request
 
 
 class SideBySide:
-    """Runs the trials in ``jobs`` processes.
+    """Run the trials in ``jobs`` processes.
 
     Args:
-        jobs: How many at once, each with as many of the cores; what is left over goes to the first ones.
+        jobs: Number of processes. The cores are divided evenly; the first processes get those left over.
 
     Raises:
-        InputError: There are fewer cores than that.
+        InputError: ``jobs`` is less than 1, or greater than the number of cores.
     """
 
     def __init__(self, jobs: int) -> None:
         cores = cores_of_this_process()
         if not 1 <= jobs <= len(cores):
-            raise InputError(f"jobs is 1 to {len(cores)}, the cores that this process may use. Received: {jobs}")
+            raise InputError(f"jobs must be between 1 and {len(cores)}, the number of usable cores. Received: {jobs}")
         self._shares = [cores[first::jobs] for first in range(jobs)]
 
     def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
-        """Yield each trial with its outcome, in the order in which they end."""
+        """Yield each trial with its outcome, in the order in which they finish."""
         waiting = list(trials)
         workers = [_Worker(share) for share in self._shares[: len(waiting)]]
         idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -53,7 +53,7 @@ class SideBySide:
         try:
             for done in as_completed([threads.submit(run_one, trial) for trial in waiting]):
                 yield done.result()
-        finally:  # all are done, or whoever asked wants no more of them
+        finally:  # all trials are finished, or the caller has stopped iterating
             threads.shutdown(wait=False, cancel_futures=True)
             for worker in workers:
                 worker.kill()
@@ -63,7 +63,7 @@ class SideBySide:
 
 
 class _Worker:
-    """A process that trains one trial after the other; one that died is started anew for the next trial."""
+    """A process that trains one trial at a time; if it dies, the next trial starts a new one."""
 
     def __init__(self, cores: Sequence[int]) -> None:
         self._cores = ",".join(map(str, cores))
@@ -72,32 +72,36 @@ class _Worker:
     def run(self, trial: Trial) -> Outcome:
         process = self._process or self._start()
         try:
-            print(order(trial), file=process.stdin, flush=True)
+            print(request(trial), file=process.stdin, flush=True)
             answer = next(iter(process.stdout or ()), "")
         except BrokenPipeError:
             answer = ""
         if answer:
             return Outcome.from_json(answer)
         status = self.close()
-        how = f"was killed by signal {-status}; was there too little memory?" if status < 0 else f"ended with {status}"
+        how = (
+            f"was killed by signal {-status}, perhaps for lack of memory"
+            if status < 0
+            else f"exited with status {status}"
+        )
         return Outcome(trial.variant.name, trial.seed, error=f"the process of this trial {how}")
 
     def kill(self) -> None:
-        """End the process; a trial that it is in the middle of ends with an error."""
+        """Kill the process; the trial that it is training ends with an error."""
         if self._process is not None:
             self._process.kill()
 
     def close(self) -> int:
-        """Wait for the process, which has ended or been killed, and return its exit status."""
+        """Wait for the process, which has exited or been killed, and return its exit status."""
         if self._process is None:
             return 0
-        self._process.communicate()  # closes both ends, whatever still stood in them
+        self._process.communicate()  # closes both pipes, and discards what is left in them
         status, self._process = self._process.returncode, None
         return status
 
     def _start(self) -> subprocess.Popen[str]:
-        with _children_deaf_to_interrupts():
-            self._process = subprocess.Popen(  # noqa: S603 -- this very interpreter
+        with _interrupts_blocked_in_children():
+            self._process = subprocess.Popen(  # noqa: S603 -- the current interpreter
                 [sys.executable, "-m", "stridednet.sweeps.worker", self._cores],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -108,11 +112,11 @@ class _Worker:
 
 
 @contextmanager
-def _children_deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal; the sweep's own decides what to do, and stops the others.
+def _interrupts_blocked_in_children() -> Iterator[None]:
+    """Start child processes that ignore Ctrl-C, which reaches every process of a terminal; their parent stops them.
 
-    A child inherits the blocked signals of the thread that starts it, so it is deaf to them from its first moment: a
-    handler of its own would come only after seconds of imports.
+    A child inherits the blocked signals of the thread that starts it, so SIGINT is blocked from the beginning. A signal
+    handler in the child would be installed only after seconds of imports.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

@@ -1,4 +1,4 @@
-"""A trial: one training of a sweep, and what came of it."""
+"""A trial, which is one training of a sweep, and its outcome."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ from stridednet.training.history import validations
 
 @dataclass(frozen=True)
 class Trial:
-    """A variant with a seed: of the weights, the order, the warps, dropout, and the draw of the val subset."""
+    """A variant and a seed (for initialization, shuffling, augmentation, dropout, and the draw of the val subset)."""
 
     variant: Variant
     seed: int
@@ -30,42 +30,42 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """What the outcome depends on, in short: the recipe, the user's own model, the data with its subsets."""
+        """A hash of what the outcome depends on: the recipe, the code of a user's model, the data with its subsets."""
         parts = (self.recipe.to_toml(), source_of(self.recipe.model.name), self.data.hash)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial gave; with an ``error``, the numbers are 0."""
+    """The results of a trial; if there is an ``error``, the numbers are 0."""
 
     variant: str
     seed: int
-    accuracy: float = 0.0  # on val
+    accuracy: float = 0.0  # on the val subset
     loss: float = 0.0
-    seconds: float = 0.0  # of training, without validation
-    predict_ms: float = 0.0  # an image, in batches
+    seconds: float = 0.0  # training time without validation
+    predict_ms: float = 0.0  # prediction time per image, in batches
     parameters: int = 0
-    multiply_adds: int = 0
+    multiply_adds: int = 0  # per image
     train_images: int = 0
     val_images: int = 0
-    cores: int = 0  # that it was trained on, since times on one and on two cannot be compared
-    curve: tuple[float | None, ...] = ()  # val accuracy after each epoch; None where it was not validated
+    cores: int = 0  # times on different numbers of cores are not compared
+    curve: tuple[float | None, ...] = ()  # val accuracy after each epoch; None for epochs without validation
     error: str = ""
 
     def to_json(self) -> str:
-        """Write it down."""
+        """Return the outcome as a line of JSON."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Outcome":
-        """Read what `to_json` wrote."""
+        """Read the text that `to_json` returns."""
         numbers: dict[str, Any] = json.loads(text)
         return cls(**{**numbers, "curve": tuple(numbers["curve"])})
 
 
 def run_trial(trial: Trial) -> Outcome:
-    """Train and measure on val; what cannot be trained is an outcome that says why."""
+    """Train, and measure on the val subset; if that fails, return an outcome with the error."""
     try:
         executor, history = fit(trial.recipe, trial.data, Backend.choose(trial.recipe.precision))
     except StridedNetError as error:

@@ -1,6 +1,6 @@
-"""A process that trains for a sweep: trials come in on standard input, outcomes go out on standard output, a line each.
+"""A worker process of a sweep: reads trials from standard input, writes outcomes to standard output, one per line.
 
-Its end of the lines is here, the sweep's end is in `side_by_side`.
+The process that starts the workers is in `side_by_side`.
 """
 
 import json
@@ -17,8 +17,8 @@ from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.trial import Outcome, Trial, run_trial
 
 
-def order(trial: Trial) -> str:
-    """Write a trial as the line that `main` reads."""
+def request(trial: Trial) -> str:
+    """Return a trial as the line of JSON that `main` reads."""
     content = {
         "settings": trial.variant.settings,
         "recipe": trial.recipe.model_dump(),
@@ -28,27 +28,27 @@ def order(trial: Trial) -> str:
 
 
 def main(cores: str) -> None:
-    """Train what is asked for until standard input ends, which it does when the sweep's process is gone.
+    """Train the requested trials until standard input is closed, which happens when the sweep's process ends.
 
     Args:
-        cores: Numbers of the cores to keep to, separated by commas.
+        cores: Numbers of the cores to run on, separated by commas.
     """
     take_cores(int(number) for number in cores.split(","))
     claim_process()
-    # What a library or a user's model prints must not stand between the outcomes.
+    # Whatever a library or a user's model prints goes to standard error, not between the outcomes.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        orders: SimpleQueue[str] = SimpleQueue()
-        threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
+        requests: SimpleQueue[str] = SimpleQueue()
+        threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
         folds = Folds(_silent)
         while True:
-            print(_answer(orders.get(), folds).to_json(), file=answers, flush=True)
+            print(_answer(requests.get(), folds).to_json(), file=answers, flush=True)
 
 
-def _read_orders(orders: SimpleQueue[str]) -> None:
+def _read_requests(requests: SimpleQueue[str]) -> None:
     for line in sys.stdin:
-        orders.put(line)
-    os._exit(0)  # the sweep's process is gone, killed perhaps: do not finish a training that nobody waits for
+        requests.put(line)
+    os._exit(0)  # the sweep's process has ended, perhaps killed: nobody waits for the current training
 
 
 def _answer(line: str, folds: Folds) -> Outcome:

@@ -1,4 +1,4 @@
-"""StridedNet's layers written three ways, for the claims on `activation` and `data_format`."""
+"""StridedNet built in three ways, for the plans `activation` and `data_format`."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ from keras import layers
 
 from stridednet.models.strided import StridedNet
 
-RESCALING = (1 / 64, -2.0)  # as the recipe `fast` has it
+RESCALING = (1 / 64, -2.0)  # as in the recipe `fast`
 
 
 def activation_behind(width: int, height: int, depth: int, classes: int) -> keras.Model:
-    """StridedNet as it is, with an Activation layer behind each convolution."""
+    """Build StridedNet, which has an Activation layer after each convolution."""
     return StridedNet.build(
         width, height, depth, classes, None, dropout=0.1, dense_dropout=0.1, rescaling=RESCALING, norm_momentum=0.9
     )
 
 
 def activation_inside(width: int, height: int, depth: int, classes: int) -> keras.Model:
-    """The same with the argument ``activation="relu"``, and no Activation layer."""
+    """Build the same network with the argument ``activation="relu"`` instead of Activation layers."""
     return _network(width, height, depth, classes, "channels_last")
 
 
 def channels_first(width: int, height: int, depth: int, classes: int) -> keras.Model:
-    """The same with channels first; the picture is turned at the beginning, and the maps back at the end."""
+    """Build `activation_inside` with channels first; inputs are transposed, and feature maps transposed back."""
     return _network(width, height, depth, classes, "channels_first")
 
 
