@@ -62,16 +62,26 @@ def test_every_room_is_in_the_order() -> None:
 def test_exported_names() -> None:
     assert stridednet.__all__ == [
         "Augmentation",
+        "Observer",
+        "Predictor",
         "Recipe",
+        "Result",
+        "Run",
         "StridedNet",
         "StridedNetError",
+        "SweepObserver",
+        "SweepResult",
+        "load_recipe",
         "resume",
+        "run_plan",
         "scan",
         "sweep",
         "train",
     ]
     for name in stridednet.__all__:
-        assert getattr(stridednet, name).__name__ == name
+        found = getattr(stridednet, name)
+        assert found.__name__ == name
+        assert found.__doc__, name
 
 
 def test_version_is_that_of_the_distribution() -> None:

@@ -15,25 +15,53 @@ if TYPE_CHECKING:
     from stridednet.data.augment import Augmentation
     from stridednet.data.scan import scan
     from stridednet.errors import StridedNetError
+    from stridednet.executor.predictor import Predictor
     from stridednet.models.strided import StridedNet
-    from stridednet.pipeline import resume, train
-    from stridednet.recipe import Recipe
-    from stridednet.sweeps.experiment import sweep
+    from stridednet.pipeline import Result, resume, train
+    from stridednet.recipe import Recipe, load_recipe
+    from stridednet.run import Run
+    from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan, sweep
+    from stridednet.training.observer import Observer
 
 __version__ = "0.1.0"
 
 _HOME_OF_NAME = {
     "Augmentation": "stridednet.data.augment",
+    "Observer": "stridednet.training.observer",
+    "Predictor": "stridednet.executor.predictor",
     "Recipe": "stridednet.recipe",
+    "Result": "stridednet.pipeline",
+    "Run": "stridednet.run",
     "StridedNet": "stridednet.models.strided",
     "StridedNetError": "stridednet.errors",
+    "SweepObserver": "stridednet.sweeps.experiment",
+    "SweepResult": "stridednet.sweeps.experiment",
+    "load_recipe": "stridednet.recipe",
     "resume": "stridednet.pipeline",
+    "run_plan": "stridednet.sweeps.experiment",
     "scan": "stridednet.data.scan",
     "sweep": "stridednet.sweeps.experiment",
     "train": "stridednet.pipeline",
 }
 
-__all__ = ["Augmentation", "Recipe", "StridedNet", "StridedNetError", "resume", "scan", "sweep", "train"]
+__all__ = [
+    "Augmentation",
+    "Observer",
+    "Predictor",
+    "Recipe",
+    "Result",
+    "Run",
+    "StridedNet",
+    "StridedNetError",
+    "SweepObserver",
+    "SweepResult",
+    "load_recipe",
+    "resume",
+    "run_plan",
+    "scan",
+    "sweep",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

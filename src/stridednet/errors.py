@@ -6,7 +6,16 @@ and exits with the ``exit_status`` of the class.
 
 
 class StridedNetError(Exception):
-    """Base class of all exceptions of this package."""
+    """Base class of all exceptions that this package raises on purpose; ``exit_status`` is that of the command.
+
+    Example:
+        >>> import stridednet
+        >>> try:
+        ...     stridednet.train("no/such/folder")
+        ... except StridedNetError as error:
+        ...     print(type(error).__name__, error.exit_status)
+        DataError 2
+    """
 
     exit_status = 1
 

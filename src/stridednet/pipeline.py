@@ -44,6 +44,15 @@ class Result:
         history: The epochs.
         classification: The classification report of the test subset.
         report: Every number of ``report.json``.
+
+    Example:
+        >>> import tempfile
+        >>> recipe = Recipe(epochs=1, image_size=16, model={"filters": [8], "dense_units": 16})
+        >>> result = train("digits", recipe, out=tempfile.mkdtemp())
+        >>> result.report["data"]["images"]
+        {'train': 3750, 'val': 0, 'test': 1250}
+        >>> print(result.classification.text.split()[:4])
+        ['precision', 'recall', 'f1-score', 'support']
     """
 
     run: Run

@@ -239,6 +239,11 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
 
     Raises:
         RecipeError: The recipe or file does not exist, is not valid TOML, or a setting in it is wrong.
+
+    Example:
+        >>> recipe, chosen = load_recipe("fast")
+        >>> recipe.image_size, recipe.optimizer.name
+        (48, 'adamw')
     """
     name = os.fspath(source)
     if name in builtin_recipes():

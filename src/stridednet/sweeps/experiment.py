@@ -38,6 +38,13 @@ class SweepResult:
         sentences: The comparison of each other variant with the base, as a sentence.
         claim: The statement that was tested; empty if there was none.
         verdicts: Whether each expectation of the claim holds, by variant name.
+
+    Example:
+        >>> import tempfile
+        >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
+        >>> result = sweep("digits", ["model.stem_kernel=3"], seeds=1, settings=tiny, out=tempfile.mkdtemp())
+        >>> [outcome.variant for outcome in result.outcomes]
+        ['base', 'model.stem_kernel=3']
     """
 
     folder: Path
@@ -49,7 +56,13 @@ class SweepResult:
 
 
 class SweepObserver:
-    """Base class for objects that follow a sweep's progress; its methods do nothing."""
+    """Receives the events of a sweep. All methods do nothing; override those you need.
+
+    Example:
+        >>> class Printer(SweepObserver):
+        ...     def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
+        ...         print(outcome.variant, outcome.seed, outcome.accuracy)
+    """
 
     def on_message(self, text: str) -> None:
         """Called with a line about the data set or the settings."""
