@@ -107,8 +107,8 @@ def test_a_terminal_gets_colors() -> None:
     ("arguments", "message"),
     [
         (["stride"], "error: Conv2D has no parameter 'stride'; did you mean strides?\n"),
-        (["--json", "--markdown"], "error: --json and --markdown: give one\n"),
-        (["strides", "--claims"], "error: --claims is about all parameters, and goes with --markdown only\n"),
+        (["--json", "--markdown"], "error: --json and --markdown cannot be combined\n"),
+        (["strides", "--claims"], "error: --claims covers all parameters; it can only be combined with --markdown\n"),
     ],
 )
 def test_invalid_input_is_one_line_and_status_2(command: Command, arguments: list[str], message: str) -> None:

@@ -30,9 +30,9 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     [
         (["train", "nowhere"], "no such folder or archive: nowhere; built-in data sets: "),
         (["train", "a", "-d", "b"], "DATASET and --dataset cannot be combined. Received: 'a' and 'b'"),
-        (["train", "--recipe", "fats"], "no recipe 'fats': give a TOML file or one of accurate, fast, many, tutorial"),
+        (["train", "--recipe", "fats"], "there is no recipe 'fats'; use a TOML file or one of accurate"),
         (["train", "--set", "epoch=3"], "unknown setting 'epoch'; did you mean epochs?"),
-        (["train", "--set", "epochs"], "--set wants KEY=VALUE, for instance model.stem_kernel=5. Received: 'epochs'"),
+        (["train", "--set", "epochs"], "a setting is written KEY=VALUE, for example model.stem_kernel=5."),
         (
             ["train", "-e", "0"],
             "setting 'epochs': input should be greater than or equal to 1, or",
@@ -207,14 +207,17 @@ def test_a_stopped_process_can_be_resumed(
     if sent == signal.SIGINT:
         assert process.returncode == 130
         assert error == "interrupted\n"
-        assert re.search(r"\d+ epochs are saved; go on with: stridednet train --resume run\n", out)
+        assert re.search(r"\d+ epochs? (is|are) saved; resume with: stridednet train --resume run\n", out)
     resumed = warm_command("train", "--resume", "run")
     assert resumed.returncode == 0
     straight = warm_command("train", few_digits, *SETTINGS, *longer, "--out", "straight")
     assert straight.returncode == 0
     assert_same_result(tmp_path / "run", tmp_path / "straight")
     again = warm_command("train", "--resume", "run")
-    assert (again.returncode, again.stderr) == (2, "error: the run run is finished; its report is run/report.txt\n")
+    assert (again.returncode, again.stderr) == (
+        2,
+        "error: the run run is already finished; its report is run/report.txt\n",
+    )
 
 
 def test_the_protocol_reports_the_mean_per_class_accuracy(

@@ -212,6 +212,6 @@ def test_native_gradients_are_keras(name: str, activation: str, tolerance: float
     for variable, gradient in zip(ours.trainable_variables, expected, strict=True):
         found = parameters.view(parameters.grad, variable)
         assert float((found - gradient).norm()) <= tolerance * float(gradient.norm()) + 1e-5, variable.path
-    # The moving statistics of batch normalisation went the same way.
+    # The moving statistics of batch normalization changed in the same way.
     for our, their in zip(ours.non_trainable_variables, model.non_trainable_variables, strict=True):
         assert np.allclose(our.numpy(), their.numpy(), rtol=1e-3, atol=1e-5), our.path

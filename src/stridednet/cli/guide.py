@@ -14,17 +14,18 @@ _PAGE_WIDTH = 88  # longer lines are hard to read
 
 
 def guide_command(
-    parameter: Annotated[str | None, typer.Argument(help="A parameter of Conv2D. [default: a table of all]")] = None,
-    claims: Annotated[bool, typer.Option("--claims", help="What sweeps found of the tutorial's advice.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown, as the pages in docs.")] = False,
+    parameter: Annotated[
+        str | None, typer.Argument(help="Name of a Conv2D parameter. [default: a table of all parameters]")
+    ] = None,
+    claims: Annotated[bool, typer.Option("--claims", help="Show measurements of the tutorial's advice.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, as in the documentation.")] = False,
 ) -> None:
-    """Explain the parameters of Keras' Conv2D: which matter, which value to take, and what to leave alone."""
+    """Explain the parameters of Keras' Conv2D: which ones matter, which values to choose, and what to leave alone."""
     if as_json and markdown:
-        raise InputError("--json and --markdown: give one")
-
+        raise InputError("--json and --markdown cannot be combined")
     if claims and (parameter or as_json):
-        raise InputError("--claims is about all parameters, and goes with --markdown only")
+        raise InputError("--claims covers all parameters; it can only be combined with --markdown")
 
     from stridednet.conv2d.parameters import find_parameter
     from stridednet.pages import claims as claims_page
@@ -46,7 +47,7 @@ def guide_command(
 
 
 def _show(lines: Callable[[int], Iterator["Text"]]) -> None:
-    """Print the lines that fit a width; without colours where nobody looks."""
+    """Print lines that fit the width of the terminal; without color if the output is not a terminal."""
     from rich.console import Console
 
     console = Console(highlight=False)

@@ -120,7 +120,8 @@ class _BarObserver(Observer):
 
 
 def _how_to_resume(epochs: int, folder: Path) -> str:
-    return f"{epochs} epochs are saved; resume with: stridednet train --resume {folder}"
+    saved = "1 epoch is" if epochs == 1 else f"{epochs} epochs are"
+    return f"{saved} saved; resume with: stridednet train --resume {folder}"
 
 
 def _epoch(number: int, of: int) -> str:
