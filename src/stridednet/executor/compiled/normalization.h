@@ -74,6 +74,8 @@ static void NAME(differentiate)(const T *restrict g, const T *restrict x, const 
 int NAME(forward)(const T *x, T *y, const uint8_t *kept, int64_t rows, int64_t channels, const float *scale,
                   const float *offset, float *mean, float *inverse, float *moving_mean, float *moving_variance,
                   float epsilon, float momentum, float before, float after, float factor, int training) {
+    if (rows < 1 || channels < 1) /* an empty batch has no statistics */
+        return 0;
     struct partition cut = partition_of(rows, channels);
     float *slope = malloc((2 + 2 * cut.parts) * cut.width * sizeof(float));
     if (!slope)
@@ -117,6 +119,11 @@ int NAME(forward)(const T *x, T *y, const uint8_t *kept, int64_t rows, int64_t c
 int NAME(backward)(const T *g, const T *x, const uint8_t *kept, T *of_x, float *of_scale, float *of_offset, int64_t rows,
                    int64_t channels, const float *scale, const float *offset, const float *mean, const float *inverse,
                    float before, float after, float factor) {
+    if (rows < 1 || channels < 1) {
+        for (int64_t c = 0; c < channels; c++)
+            of_scale[c] = of_offset[c] = 0;
+        return 0;
+    }
     struct partition cut = partition_of(rows, channels);
     float *slope = malloc((5 + 2 * cut.parts) * cut.width * sizeof(float));
     if (!slope)
