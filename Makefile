@@ -4,6 +4,7 @@
 #   make test                run the tests; ARGS="tests/data -x" goes to pytest
 #   make check               ruff (lint and format) and strict types
 #   make bench               the benchmarks
+#   make docs                build the documentation into build/site
 #   make constraints         pin the whole environment anew, after a change of dependencies
 #
 # Where PyPI's torch would bring gigabytes of CUDA (Linux without a GPU):
@@ -14,7 +15,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: train test check bench constraints clean
+.PHONY: train test check bench docs constraints clean
 
 train: .venv/runtime.stamp
 	@$(BIN)/stridednet train $(ARGS)
@@ -33,8 +34,11 @@ bench: .venv/development.stamp
 	$(BIN)/python benchmarks/predict_throughput.py
 	$(BIN)/python benchmarks/train_throughput.py $(ARGS)
 
+docs: .venv/docs.stamp
+	$(BIN)/mkdocs build --strict
+
 constraints: .venv/created.stamp
-	$(BIN)/python -m pip install --quiet --upgrade --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --upgrade --editable '.[dev,docs]'
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:
@@ -53,4 +57,8 @@ clean:
 
 .venv/development.stamp: .venv/runtime.stamp
 	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+.venv/docs.stamp: .venv/runtime.stamp
+	@$(INSTALL) --editable '.[docs]'
 	@touch $@
