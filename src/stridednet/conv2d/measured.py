@@ -1,4 +1,4 @@
-"""The tutorial's claims, measured by sweeps. ``benchmarks/measure_claims.py`` writes the numbers to ``measured.toml``."""
+"""The tutorial's claims, measured by sweeps; ``benchmarks/measure_claims.py`` writes the numbers."""
 
 import tomllib
 from dataclasses import dataclass
