@@ -32,7 +32,8 @@ class MeasuredRecipe:
     def images(self) -> str:
         """The image size, and the number of epochs on the data that the results were measured on."""
         match = re.fullmatch(r"([\d,]+) of (\d+) classes", self.results["Training images"])
-        assert match, self.results["Training images"]
+        if not match:
+            raise ValueError(f"{self.recipe.name}: Training images: {self.results['Training images']}")
         count, classes = (int(number.replace(",", "")) for number in match.groups())
         side = self.recipe.image_size
         return f"{side}x{side}, {self.recipe.sized(count, classes).epochs} epochs"
@@ -44,7 +45,8 @@ def read(name: str) -> MeasuredRecipe:
     header = [line.removeprefix("#") for line in text.partition("\n\n")[0].splitlines()]
     summary, command, results = "\n".join(header).split("\n\n")
     found = dict(line.strip().split(": ", 1) for line in results.splitlines())
-    assert tuple(found)[: len(_FIELDS)] == _FIELDS, f"{name}: {tuple(found)}"
+    if tuple(found)[: len(_FIELDS)] != _FIELDS:
+        raise ValueError(f"{name}: the header needs {', '.join(_FIELDS)}. Received: {', '.join(found)}")
     return MeasuredRecipe(load_recipe(name)[0], " ".join(summary.split()), command.strip(), found)
 
 

@@ -1,7 +1,7 @@
 """Build the site from files in the project's root as well: README.md is its start page.
 
-MkDocs calls these functions. A link keeps its meaning: relative to the file that it is in. Files that are not part of the
-site lose their links and keep the text.
+MkDocs calls these functions. Links are relative to the file that contains them, as on GitHub. Links to files that
+are not part of the site are replaced by their text.
 """
 
 import re
