@@ -1,10 +1,9 @@
-"""Real pictures for the tests: handwritten digits that ship with a dependency, and CALTECH-101 where it is at hand."""
+"""Fixtures that many tests share: real pictures, and processes that run commands."""
 
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,15 @@ import pytest
 import stridednet  # noqa: F401  -- chooses the Keras backend before any test imports Keras
 from stridednet.data.archive import unpacked
 from stridednet.data.scan import dataset_root
-from warm import run_warm
+from warm import STRIDEDNET, run_warm
 
-hypothesis.settings.register_profile("project", deadline=None)  # no test asserts a time
+hypothesis.settings.register_profile("project", deadline=None)  # tests assert nothing about time
 hypothesis.settings.load_profile("project")
 
 PROJECT = Path(__file__).parents[1]
-_BESIDE = PROJECT.parent / "shared" / "data" / "101_ObjectCategories.tar.gz"
+_DEFAULT_ARCHIVE = PROJECT.parent / "shared" / "data" / "101_ObjectCategories.tar.gz"
 
-# A small StridedNet: the same parts, fewer of them.
+# Settings of a small StridedNet, with every kind of layer that the default one has.
 SMALL = {
     "epochs": 3,
     "image_size": 20,
@@ -38,36 +37,26 @@ SMALL = {
 if TYPE_CHECKING:
     import keras
 
+# The environment of a process in which Keras runs on JAX. Without its optimizations XLA compiles twice as fast.
+ON_JAX = {"KERAS_BACKEND": "jax", "PATH": "", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of the tests' own, in this process and in those that it starts."""
-    folder = tmp_path_factory.mktemp("cache")
-    before = os.environ.get("STRIDEDNET_CACHE")
-    os.environ["STRIDEDNET_CACHE"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["STRIDEDNET_CACHE"]
-    else:
-        os.environ["STRIDEDNET_CACHE"] = before
 
 
 @pytest.fixture(scope="session")
 def digits() -> Path:
-    """The folder of the 5,000 digits."""
+    """Return the folder of the 5,000 digits."""
     return dataset_root("digits")
 
 
 @pytest.fixture
 def few_digits(digits: Path, tmp_path: Path) -> Path:
-    """A data set of three classes with 40 pictures each."""
+    """Return a data set of three classes with 40 pictures each."""
     return copy_digits(digits, tmp_path / "few", "012", 40)
 
 
 def copy_digits(digits: Path, folder: Path, labels: str, count: int, skip: int = 0) -> Path:
-    """Copy some pictures of each label into a new data set, behind the first ``skip`` ones."""
+    """Copy ``count`` pictures of each label into a new data set, after skipping the first ``skip`` ones."""
     for label in labels:
         (folder / label).mkdir(parents=True)
         for picture in sorted((digits / label).iterdir())[skip : skip + count]:
@@ -92,44 +81,59 @@ def write_run(folder: Path, model: "keras.Model", classes: int) -> Path:
 
 
 def caltech101_path() -> Path | None:
-    """Return the folder or archive of CALTECH-101 on this machine, if there is one."""
+    """Return the folder or archive of CALTECH-101, or None if this machine has none."""
     named = os.environ.get("STRIDEDNET_CALTECH101")
-    path = Path(named) if named else _BESIDE
+    path = Path(named) if named else _DEFAULT_ARCHIVE
     return path if path.exists() else None
 
 
 needs_caltech101 = pytest.mark.skipif(
-    caltech101_path() is None, reason="CALTECH-101 is not here: name its folder or archive in STRIDEDNET_CALTECH101"
+    caltech101_path() is None, reason="CALTECH-101 was not found: set STRIDEDNET_CALTECH101 to its folder or archive"
 )
 
 
 @pytest.fixture(scope="session")
 def caltech101() -> Path:
-    """The folder of CALTECH-101's 102 class folders."""
+    """Return the folder that contains the 102 class folders of CALTECH-101."""
     path = caltech101_path()
     assert path is not None
     return unpacked(path) if path.is_file() else path
 
 
 @pytest.fixture
-def warm_command(tmp_path: Path) -> Command:
-    """As `command`, seconds quicker: forked from a process that has made the imports. Not for what depends on them."""
-    return lambda *arguments: run_warm(arguments, tmp_path)
-
-
-@pytest.fixture
 def command(tmp_path: Path) -> Command:
-    """Run ``stridednet`` as a process of its own, in a folder of the test's own."""
+    """Run ``stridednet`` in a folder of the test's own, with a new interpreter. Prefer `warm_command`."""
 
     def run(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [Path(sys.executable).with_name("stridednet"), *arguments],
+            [STRIDEDNET, *arguments],
             cwd=tmp_path,
             text=True,
             capture_output=True,
             check=False,
             **options,  # type: ignore[call-overload]
         )
+
+    return run
+
+
+@pytest.fixture
+def warm_command(tmp_path: Path) -> Command:
+    """Run ``stridednet`` as `command` does, but in a process that need not import Keras and PyTorch. See `warm`."""
+    return lambda *arguments, env=None: run_warm(STRIDEDNET, arguments, tmp_path, env)
+
+
+@pytest.fixture
+def warm_python(tmp_path: Path) -> Command:
+    """Run a Python script, or a string of Python code, in such a process too."""
+
+    def run(program: str | Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        if isinstance(program, str):
+            script = tmp_path / "script.py"
+            script.write_text(program)
+        else:
+            script = program
+        return run_warm(script, arguments, tmp_path)
 
     return run
 

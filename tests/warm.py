@@ -1,37 +1,69 @@
-"""Commands that need not wait for their imports: each is forked from a process that has Keras and PyTorch already."""
+"""Run commands and scripts in processes that need not import Keras and PyTorch, which takes seconds.
+
+Each process is forked from a server that has made these imports. Run a new interpreter instead where a test is about
+them: about the Keras backend, about what is imported, or about the first seconds of a process.
+"""
 
 import multiprocessing
 import os
+import runpy
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
-from stridednet.cli.main import main
+Arguments = Sequence[str | Path]
+CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
+STRIDEDNET = Path(sys.executable).with_name("stridednet")
+_PRELOADED = ["stridednet.pipeline", "stridednet.sweeps.experiment", "stridednet.cli.main", "sklearn.model_selection"]
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["stridednet.pipeline", "stridednet.sweeps.experiment"])
 
-
-def run_warm(arguments: Sequence[str | Path], folder: Path) -> "CompletedProcess[str]":
-    """Run ``stridednet`` in a folder, as a process of its own."""
+def run_warm(
+    program: Path, arguments: Arguments, folder: Path, env: Mapping[str, str] | None = None
+) -> "CompletedProcess[str]":
+    """Run `STRIDEDNET` or a Python script in a folder, and return its exit status and its output."""
+    texts = [str(argument) for argument in arguments]
+    if not CAN_FORK:
+        command = [str(program), *texts] if program == STRIDEDNET else [sys.executable, str(program), *texts]
+        return subprocess.run(command, cwd=folder, env=env, text=True, capture_output=True, check=False)
     with TemporaryDirectory() as place:
         out, error = Path(place, "out"), Path(place, "error")
-        texts = [str(argument) for argument in arguments]
-        process = _processes.Process(target=_run, args=(texts, folder, dict(os.environ), out, error))
-        process.start()
+        process = start_warm(program, texts, folder, out, error, env)
         process.join()
         assert process.exitcode is not None
         return CompletedProcess(texts, process.exitcode, out.read_text(), error.read_text())
 
 
-def _run(arguments: list[str], folder: Path, environment: Mapping[str, str], out: Path, error: Path) -> None:
+def start_warm(
+    program: Path, arguments: Arguments, folder: Path, out: Path, error: Path, env: Mapping[str, str] | None = None
+) -> BaseProcess:
+    """Start `STRIDEDNET` or a Python script in a folder, with its output in two files or on a terminal."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(_PRELOADED)
+    texts = [str(argument) for argument in arguments]
+    environment = dict(os.environ if env is None else env)
+    process = server.Process(target=_run, args=(program, texts, folder, environment, out, error))
+    process.start()
+    return process
+
+
+def _run(
+    program: Path, arguments: list[str], folder: Path, environment: Mapping[str, str], out: Path, error: Path
+) -> None:
     for stream, file in ((sys.stdout, out), (sys.stderr, error)):
         with file.open("wb") as target:
             os.dup2(target.fileno(), stream.fileno())
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["stridednet", *arguments]
-    main()
+    sys.argv = [str(program), *arguments]
+    if program == STRIDEDNET:
+        from stridednet.cli.main import main
+
+        main()
+    else:
+        sys.path.insert(0, str(program.parent))
+        runpy.run_path(str(program), run_name="__main__")

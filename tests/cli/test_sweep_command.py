@@ -1,10 +1,8 @@
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +11,15 @@ import pytest
 
 from conftest import Command, copy_digits
 from stridednet.machine import usable_cores
+from warm import CAN_FORK, STRIDEDNET, start_warm
 
 SETTINGS = (
     "--set", "epochs=2", "--set", "image_size=20", "--set", "batch_size=16", "--set", "model.filters=[8, 16]",
     "--set", "model.dense_units=32", "--set", "precision=float32",
 )  # fmt: skip
+needs_two_cores = pytest.mark.skipif(
+    usable_cores() < 2 or not hasattr(os, "killpg"), reason="needs two cores and process groups"
+)
 SWEEP = ("--vary", "model.stem_kernel=3,5,7", "--seeds", "3", *SETTINGS)
 
 
@@ -26,18 +28,20 @@ def pictures(digits: Path, tmp_path: Path) -> Path:
     return copy_digits(digits, tmp_path / "pictures", "01", 60)
 
 
+@pytest.mark.skipif(not CAN_FORK, reason="needs forked processes and their signals")
 def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(
     warm_command: Command, pictures: Path, tmp_path: Path
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    program = Path(sys.executable).with_name("stridednet")
-    process = subprocess.Popen([program, "sweep", pictures, *SWEEP, "--out", killed], stdout=subprocess.DEVNULL)
+    output = tmp_path / "output"
+    process = start_warm(STRIDEDNET, ["sweep", pictures, *SWEEP, "--out", killed], tmp_path, output, output)
     for _ in range(1200):  # what begins with a dot is being written
         if len(list((killed / "trials").glob("[!.]*.json"))) >= 2:
             break
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     finished = len(list((killed / "trials").glob("[!.]*.json")))
     assert 2 <= finished < 9
 
@@ -67,13 +71,13 @@ def _has_grown(screen: bytes) -> bool:
     return any(row[:1] in (["base"], ["model.stem_kernel=3"]) and row[1:2] > ["0"] for row in rows)
 
 
-@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+@needs_two_cores
+@pytest.mark.usefixtures("all_cores")
 def test_on_a_terminal_a_table_grows_and_ctrl_c_says_how_to_go_on(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "interrupted"
-    program = Path(sys.executable).with_name("stridednet")
-    control, terminal = pty.openpty()
+    control, terminal = os.openpty()
     process = subprocess.Popen(
-        [program, "sweep", pictures, *SWEEP, "--jobs", "2", "--out", out],
+        [STRIDEDNET, "sweep", pictures, *SWEEP, "--jobs", "2", "--out", out],
         stdout=terminal,
         stderr=subprocess.PIPE,
         env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
@@ -104,11 +108,11 @@ def test_on_a_terminal_a_table_grows_and_ctrl_c_says_how_to_go_on(pictures: Path
         os.killpg(process.pid, 0)
 
 
-@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+@needs_two_cores
+@pytest.mark.usefixtures("all_cores")
 def test_ctrl_c_while_the_processes_of_a_sweep_start_is_as_quiet(pictures: Path, tmp_path: Path) -> None:
-    program = Path(sys.executable).with_name("stridednet")
     with subprocess.Popen(
-        [program, "sweep", pictures, *SWEEP, "--jobs", "2", "--out", tmp_path / "interrupted"],
+        [STRIDEDNET, "sweep", pictures, *SWEEP, "--jobs", "2", "--out", tmp_path / "interrupted"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -1,21 +1,24 @@
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
 
-from conftest import Command
+from conftest import Command, copy_digits
 from stridednet.cli.main import main
 from test_pipeline import SMALL, assert_same_result
+from warm import CAN_FORK, STRIDEDNET, run_warm, start_warm
 
-STRIDEDNET = str(Path(sys.executable).with_name("stridednet"))
 SETTINGS = [part for key, value in SMALL.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+LONGER = [*SETTINGS, "--set", "epochs=40"]
+
+needs_fork = pytest.mark.skipif(not CAN_FORK, reason="needs forked processes and their signals")
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
@@ -116,9 +119,9 @@ def test_version_and_data_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert re.match(r"caltech101 +9,144 photographs .*\(not downloaded yet; 137 MB\)", lines[2])
 
 
-def test_a_training_without_a_terminal_prints_lines(few_digits: Path, command: Command, tmp_path: Path) -> None:
+def test_a_training_without_a_terminal_prints_lines(few_digits: Path, warm_command: Command, tmp_path: Path) -> None:
     colored = os.environ | {"FORCE_COLOR": "1"}  # as on many CI systems
-    done = command("train", few_digits, *SETTINGS, "-p", "figure.png", env=colored)
+    done = warm_command("train", few_digits, *SETTINGS, "-p", "figure.png", env=colored)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert f"120 pictures of 3 classes in {few_digits}" in lines
@@ -146,36 +149,30 @@ def test_an_unexpected_exception_is_one_line_too(
     assert error == "error: internal error: KeyError: 'odd\\nkey'; rerun with --debug for the traceback\n"
 
 
-def test_json_keeps_standard_output_clean(few_digits: Path, command: Command) -> None:
-    done = command("train", few_digits, *SETTINGS, "--json", "--out", "run")
+def test_json_keeps_standard_output_clean(few_digits: Path, warm_command: Command) -> None:
+    done = warm_command("train", few_digits, *SETTINGS, "--json", "--out", "run")
     assert done.returncode == 0
     assert json.loads(done.stdout)["report"]["support"] == 30
     assert "epoch 3/3" in done.stderr
 
 
 def _on_a_terminal(arguments: list[str], folder: Path) -> str:
-    """Run a command on a pseudo-terminal of 80 columns, and return its output."""
-    control, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [STRIDEDNET, *arguments],
-        cwd=folder,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"},
-    )
-    os.close(terminal)
+    """Run a command on a pseudo-terminal of 80 columns, and return what it wrote."""
+    control, terminal = os.openpty()
+    device = Path(os.ttyname(terminal))
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    process = start_warm(STRIDEDNET, arguments, folder, device, device, environment)
     output = b""
-    while True:
-        try:
-            output += os.read(control, 65536)
-        except OSError:  # Linux: the other end is closed
-            break
+    while control in wait([control, process.sentinel]):
+        output += os.read(control, 65536)
     os.close(control)
-    assert process.wait() == 0
+    os.close(terminal)
+    process.join()
+    assert process.exitcode == 0
     return output.decode()
 
 
+@needs_fork
 def test_a_training_on_a_terminal_shows_one_bar(few_digits: Path, tmp_path: Path) -> None:
     screen = _on_a_terminal(["train", str(few_digits), *SETTINGS, "--out", "run"], tmp_path)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen)
@@ -186,33 +183,37 @@ def test_a_training_on_a_terminal_shows_one_bar(few_digits: Path, tmp_path: Path
     assert re.search(r"loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+", text)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.fixture(scope="module")
+def straight(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("straight")
+    pictures = copy_digits(digits, folder / "few", "012", 40)
+    done = run_warm(STRIDEDNET, ["train", pictures, *LONGER, "--out", "run"], folder)
+    assert done.returncode == 0
+    return folder / "run"
+
+
+@needs_fork
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGKILL"])
 def test_a_stopped_process_can_be_resumed(
-    sent: signal.Signals, few_digits: Path, warm_command: Command, tmp_path: Path
+    sent: str, few_digits: Path, straight: Path, warm_command: Command, tmp_path: Path
 ) -> None:
-    longer = ["--set", "epochs=40"]
-    process = subprocess.Popen(
-        [STRIDEDNET, "train", few_digits, *SETTINGS, *longer, "--out", "run"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    out, error = tmp_path / "out", tmp_path / "error"
+    process = start_warm(STRIDEDNET, ["train", few_digits, *LONGER, "--out", "run"], tmp_path, out, error)
     while not (tmp_path / "run" / "checkpoint" / "state.npz").exists():
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.01)
-    process.send_signal(sent)
-    out, error = process.communicate(timeout=60)
+    assert process.pid is not None
+    os.kill(process.pid, getattr(signal, sent))
+    process.join(timeout=60)
     assert not (tmp_path / "run" / "report.json").exists()
-    if sent == signal.SIGINT:
-        assert process.returncode == 130
-        assert error == "interrupted\n"
-        assert re.search(r"\d+ epochs? (is|are) saved; resume with: stridednet train --resume run\n", out)
+    if sent == "SIGINT":
+        assert process.exitcode == 130
+        assert error.read_text() == "interrupted\n"
+        assert re.search(r"\d+ epochs? (is|are) saved; resume with: stridednet train --resume run\n", out.read_text())
     resumed = warm_command("train", "--resume", "run")
     assert resumed.returncode == 0
-    straight = warm_command("train", few_digits, *SETTINGS, *longer, "--out", "straight")
-    assert straight.returncode == 0
-    assert_same_result(tmp_path / "run", tmp_path / "straight")
+    assert_same_result(tmp_path / "run", straight)
     again = warm_command("train", "--resume", "run")
     assert (again.returncode, again.stderr) == (
         2,

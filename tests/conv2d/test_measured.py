@@ -1,7 +1,4 @@
-import subprocess
-import sys
-
-from conftest import PROJECT
+from conftest import PROJECT, Command
 from stridednet.conv2d.measured import MeasuredClaim, read_measured
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.sweeps.claims import verdict
@@ -50,7 +47,8 @@ def test_each_parameter_that_can_be_varied_has_an_answer() -> None:
     ]
 
 
-def test_the_program_that_measures_them_explains_itself() -> None:
+def test_the_program_that_measures_them_explains_itself(warm_python: Command) -> None:
     program = PROJECT / "benchmarks" / "measure_claims.py"
-    done = subprocess.run([sys.executable, program, "--help"], capture_output=True, text=True, check=True)
+    done = warm_python(program, "--help")
+    assert done.returncode == 0, done.stderr
     assert "If it is interrupted, the same command continues." in done.stdout

@@ -57,7 +57,8 @@ def test_corrupt_archives_are_rejected(few_digits: Path, tmp_path: Path) -> None
         scan(empty)
 
 
-def test_a_member_outside_the_folder_is_rejected(tmp_path: Path) -> None:
+def test_a_member_outside_the_folder_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "cache"))
     evil = tmp_path / "evil.tar"
     with tarfile.open(evil, "w") as members:
         info = tarfile.TarInfo("../../outside.txt")

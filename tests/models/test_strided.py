@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from conftest import ON_JAX
 from stridednet import StridedNet
 from stridednet.errors import ModelError, RecipeError
 from stridednet.models.catalogue import build_model
@@ -201,7 +202,7 @@ def test_another_backend_gives_the_same_outputs(tmp_path: Path) -> None:
     model.save_weights(tmp_path / "model.weights.h5")
     done = subprocess.run(
         [sys.executable, "-c", OTHER_BACKEND, tmp_path / "model.weights.h5"],
-        env={"KERAS_BACKEND": "jax", "PATH": "", "JAX_PLATFORMS": "cpu"},
+        env=ON_JAX,
         capture_output=True,
         text=True,
         check=True,

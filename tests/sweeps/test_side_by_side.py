@@ -32,6 +32,7 @@ def killed(width, height, depth, classes):
 
 
 @pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+@pytest.mark.usefixtures("all_cores")
 def test_trials_in_processes_of_their_own_end_as_in_this_one(digits: Path, tmp_path: Path) -> None:
     pictures = copy_digits(digits, tmp_path / "pictures", "012", 40)
     own = tmp_path / "own.py"
