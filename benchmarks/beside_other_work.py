@@ -1,6 +1,6 @@
 """Training throughput while other processes compute, for several ways in which OpenMP threads wait.
 
-    python benchmarks/beside_other_work.py [PATH/101_ObjectCategories] [--rounds 5] [--spin default,20000,5000,1000,passive]
+    python benchmarks/beside_other_work.py [PATH/101_ObjectCategories] [--rounds 5] [--spin default,20000,passive]
 
 Each measurement is a process that trains the tutorial's network on prepared batches of 32 images and reports images per
 second: alone, beside one busy loop, two trainings at once (the sum of both), and, where a cgroup can be made (Linux, as
@@ -43,7 +43,9 @@ class Training:
     """A process that trains when it is told to."""
 
     def __init__(self, spin: str, dataset: str, seconds: float, cgroup: Path | None = None) -> None:
-        environment = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        environment = {
+            key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+        }
         if spin == "passive":
             environment["OMP_WAIT_POLICY"] = "PASSIVE"
         elif spin != "default":
