@@ -8,7 +8,7 @@ and exits with the ``exit_status`` of the class.
 class StridedNetError(Exception):
     """Base class of all exceptions that this package raises on purpose; ``exit_status`` is that of the command.
 
-    Example:
+    Examples:
         >>> import stridednet
         >>> try:
         ...     stridednet.train("no/such/folder")

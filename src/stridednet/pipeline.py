@@ -45,7 +45,7 @@ class Result:
         classification: The classification report of the test subset.
         report: Every number of ``report.json``.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> recipe = Recipe(epochs=1, image_size=16, model={"filters": [8], "dense_units": 16})
         >>> result = train("digits", recipe, out=tempfile.mkdtemp())
@@ -86,7 +86,7 @@ def train(
         TrainingError: The loss became NaN or infinite.
         StorageError: The disk is full; `resume` continues the training when there is space.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> recipe = Recipe(epochs=1, image_size=16, model={"filters": [8], "dense_units": 16})
         >>> result = train("digits", recipe, out=tempfile.mkdtemp())
@@ -162,7 +162,7 @@ def resume(
     Raises:
         RunError: There is no unfinished run in the folder, or the data set has changed since the run was started.
 
-    Example:
+    Examples:
         >>> resume("runs/none")
         Traceback (most recent call last):
         stridednet.errors.RunError: there is no run directory runs/none

@@ -39,7 +39,7 @@ DEFAULT_RECIPE = "accurate"
 class Recipe(Settings):
     """Every setting of a training. The defaults are those of the `tutorial` recipe.
 
-    Example:
+    Examples:
         >>> recipe = Recipe(epochs=5, model={"name": "vgg", "filters": [16, 32]})
         >>> recipe.model.filters, recipe.image_size
         ((16, 32), 96)
@@ -240,7 +240,7 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
     Raises:
         RecipeError: The recipe or file does not exist, is not valid TOML, or a setting in it is wrong.
 
-    Example:
+    Examples:
         >>> recipe, chosen = load_recipe("fast")
         >>> recipe.image_size, recipe.optimizer.name
         (48, 'adamw')

@@ -64,7 +64,7 @@ class Checkpoint:
 class Run:
     """One training and its folder.
 
-    Example:
+    Examples:
         >>> import stridednet, tempfile
         >>> settings = {"epochs": 1, "image_size": 16, "model.filters": [8], "model.dense_units": 16}
         >>> folder = tempfile.mkdtemp()

@@ -29,7 +29,7 @@ def test_each_name_has_a_docstring_with_an_example(name: str) -> None:
     assert exported.__name__ == name
     docstring = inspect.getdoc(exported)
     assert docstring
-    assert "\nExample:\n" in docstring
+    assert "\nExamples:\n" in docstring
     assert any(example.want for example in doctest.DocTestParser().get_examples(docstring))
 
 

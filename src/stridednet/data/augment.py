@@ -69,7 +69,7 @@ class Augmentation:
             ``[1 - zoom_range, 1 + zoom_range]``. A factor above 1 zooms out.
         horizontal_flip: Whether to flip images horizontally, each with probability 0.5.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> images = np.zeros((32, 96, 96, 3), np.uint8)
         >>> augment = Augmentation(rotation_range=20, width_shift_range=0.1, horizontal_flip=True)

@@ -135,7 +135,7 @@ def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifes
         DownloadError: A built-in data set cannot be downloaded.
         StorageError: The cache cannot be written.
 
-    Example:
+    Examples:
         >>> manifest = scan("digits", labels=["7", "1"])
         >>> manifest.labels, len(manifest.pictures)
         (('1', '7'), 1000)

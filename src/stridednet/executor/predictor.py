@@ -21,7 +21,7 @@ class Predictor:
 
     The model is not changed. Several threads may use one predictor at a time.
 
-    Example:
+    Examples:
         >>> import keras
         >>> from stridednet.models.vgg import build_vgg
         >>> predictor = Predictor(build_vgg(32, 32, 3, classes=4, rescaling=(1 / 255, 0.0)))

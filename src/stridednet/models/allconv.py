@@ -29,7 +29,7 @@ def allconv_block(x: Any, filters: int, convolutions: int = 3, *, style: Style =
     Raises:
         ValueError: ``x`` does not have four dimensions, or ``filters`` is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((32, 32, 3))
         >>> allconv_block(x, 96).shape
         (None, 16, 16, 96)
@@ -55,7 +55,7 @@ def allconv_head(x: Any, filters: int, *, style: Style = PLAIN, name: str | None
     Raises:
         ValueError: ``x`` does not have four dimensions, or ``filters`` is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((8, 8, 192))
         >>> allconv_head(x, 192).shape
         (None, 8, 8, 192)
@@ -105,7 +105,7 @@ def build_allconv(
     Raises:
         ValueError: A number of filters or ``classes`` is not positive.
 
-    Example:
+    Examples:
         >>> build_allconv(96, 96, 3, 4).output_shape
         (None, 4)
     """

@@ -20,7 +20,7 @@ class Style:
         norm_momentum: Momentum of the moving mean and variance. With Keras' default of 0.99 they need hundreds of
             steps to forget their initial values, longer than a short training lasts; with 0.9 they need dozens.
 
-    Example:
+    Examples:
         >>> style = Style(activation="gelu", batch_norm=False)
         >>> style.kernel_initializer
         'he_normal'
@@ -64,7 +64,7 @@ def convolution(
     Raises:
         ValueError: ``x`` does not have four dimensions, or a size is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((96, 96, 3))
         >>> convolution(x, 16, 7, strides=2).shape
         (None, 48, 48, 16)
@@ -113,7 +113,7 @@ def unit(
     Raises:
         ValueError: ``x`` does not have four dimensions, or a size is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((96, 96, 3))
         >>> unit(x, 32, 3, Style(activation="gelu"), strides=2).shape
         (None, 48, 48, 32)

@@ -36,7 +36,7 @@ def describe(model: keras.Model) -> Network:
     Raises:
         ModelError: The model is not built, or accepts images of any size.
 
-    Example:
+    Examples:
         >>> image = keras.Input((96, 96, 3))
         >>> network = describe(keras.Model(image, keras.layers.Conv2D(16, 7, strides=2, name="stem")(image)))
         >>> stem = network.by_name["stem"]

@@ -49,7 +49,7 @@ def fire_module(
     Raises:
         ValueError: ``x`` does not have four dimensions, or a number of filters is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((96, 96, 32))
         >>> fire_module(x, 16, 64, 64).shape
         (None, 96, 96, 128)
@@ -107,7 +107,7 @@ def build_fire(
     Raises:
         ValueError: A number of filters or ``classes`` is not positive.
 
-    Example:
+    Examples:
         >>> build_fire(96, 96, 3, 4).output_shape
         (None, 4)
     """

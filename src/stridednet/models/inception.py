@@ -54,7 +54,7 @@ def inception_module(
     Raises:
         ValueError: ``x`` does not have four dimensions, or a number of filters is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((28, 28, 192))
         >>> inception_module(x).shape
         (None, 28, 28, 256)
@@ -119,7 +119,7 @@ def build_inception(
     Raises:
         ValueError: A number of filters or ``classes`` is not positive.
 
-    Example:
+    Examples:
         >>> build_inception(96, 96, 3, 4).output_shape
         (None, 4)
     """

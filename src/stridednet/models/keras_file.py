@@ -16,7 +16,7 @@ def load_keras_file(file: str | Path) -> keras.Model:
     Raises:
         ModelError: The file does not exist, or Keras cannot load it. The message gives the reason in one line.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> image = keras.Input((32, 32, 3))
         >>> model = keras.Model(image, keras.layers.Conv2D(8, 3)(image))

@@ -44,7 +44,7 @@ def bottleneck(x: Any, filters: int, strides: int = 1, *, style: Style = PLAIN, 
     Raises:
         ValueError: ``x`` does not have four dimensions, or ``filters`` or ``strides`` is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((56, 56, 256))
         >>> bottleneck(x, 128, strides=2).shape
         (None, 28, 28, 512)
@@ -105,7 +105,7 @@ def build_residual(
     Raises:
         ValueError: A number of filters or ``classes`` is not positive.
 
-    Example:
+    Examples:
         >>> build_residual(96, 96, 3, 4).output_shape
         (None, 4)
     """

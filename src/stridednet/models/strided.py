@@ -13,7 +13,7 @@ from stridednet.models.conv_unit import channel_axis, fresh
 class StridedNet:
     """The network of the tutorial; the keyword arguments of `build` vary its design choices.
 
-    Example:
+    Examples:
         >>> model = StridedNet.build(96, 96, 3, 4, reg=keras.regularizers.L2(0.0005))
         >>> model.output_shape, model.count_params()
         ((None, 4), 2658820)

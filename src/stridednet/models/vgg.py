@@ -32,7 +32,7 @@ def vgg_block(x: Any, filters: int, convolutions: int = 2, *, style: Style = PLA
     Raises:
         ValueError: ``x`` does not have four dimensions, or ``filters`` is not positive.
 
-    Example:
+    Examples:
         >>> x = keras.Input((224, 224, 3))
         >>> vgg_block(x, 64).shape
         (None, 112, 112, 64)
@@ -82,7 +82,7 @@ def build_vgg(
     Raises:
         ValueError: A number of filters or ``classes`` is not positive.
 
-    Example:
+    Examples:
         >>> build_vgg(96, 96, 3, 4).output_shape
         (None, 4)
     """

@@ -39,7 +39,7 @@ class SweepResult:
         claim: The statement that was tested; empty if there was none.
         verdicts: Whether each expectation of the claim holds, by variant name.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
         >>> result = sweep("digits", ["model.stem_kernel=3"], seeds=1, settings=tiny, out=tempfile.mkdtemp())
@@ -58,7 +58,7 @@ class SweepResult:
 class SweepObserver:
     """Receives the events of a sweep. All methods do nothing; override those you need.
 
-    Example:
+    Examples:
         >>> class Printer(SweepObserver):
         ...     def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
         ...         print(outcome.variant, outcome.seed, outcome.accuracy)
@@ -115,7 +115,7 @@ def sweep(
         InputError: An argument, an axis, a setting or the data set is wrong; nothing was trained.
         StorageError: The disk is full or not writable; the same call continues once that is fixed.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from stridednet.sweeps.experiment import sweep
         >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
@@ -161,7 +161,7 @@ def run_plan(
             trained.
         StorageError: The disk is full or not writable; the same call continues once that is fixed.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from stridednet.sweeps.experiment import run_plan
         >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}

@@ -27,7 +27,7 @@ class Workload:
 class Observer:
     """Receives the events of a training. All methods do nothing; override those you need.
 
-    Example:
+    Examples:
         >>> class Printer(Observer):
         ...     def on_epoch(self, row: EpochRow) -> None:
         ...         print(row.epoch, row.val_accuracy)
