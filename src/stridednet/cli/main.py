@@ -13,6 +13,7 @@ from stridednet.cli.guide import guide_command
 from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
+from stridednet.cli.waiting import spin_less
 from stridednet.errors import InputError, StridedNetError
 
 INTERRUPTED = 130
@@ -53,6 +54,7 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     collect_less()
+    spin_less()
     try:
         status = app(arguments, prog_name="stridednet", standalone_mode=False)
     except (StridedNetError, OSError, _UsageError) as error:
