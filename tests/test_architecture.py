@@ -11,7 +11,9 @@ SOURCE = Path(stridednet.__file__).parent
 ORDER = (
     "errors",
     "machine",
+    "environment",
     "storage",
+    "lock",
     "conv2d",
     "settings",
     "model_settings",

@@ -64,7 +64,7 @@ def test_the_run_directory_is_complete(finished: Path, pictures: Path) -> None:
         "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "recipe.toml", "report.json",
         "report.txt", "split.csv",
     ]  # fmt: skip
-    assert [path.name for path in (finished / "checkpoint").iterdir()] == ["state.npz"]
+    assert sorted(path.name for path in (finished / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     assert finished.with_suffix(".svg").is_file()
     assert (finished / "labels.txt").read_text() == "0\n1\n2\n"
     split = (finished / "split.csv").read_text().splitlines()
@@ -235,7 +235,7 @@ def test_a_full_disk_loses_only_the_epoch_under_way(
     assert done.returncode == 0, done.stderr
     assert f"1 saved in {out}" in done.stdout
     assert f"StorageError cannot write {out / 'checkpoint' / 'state.npz'}: File too large" in done.stdout
-    assert [path.name for path in (out / "checkpoint").iterdir()] == ["state.npz"]
+    assert sorted(path.name for path in (out / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     checkpoint = Run.unfinished(out).load_checkpoint()
     assert checkpoint is not None
     assert len(checkpoint.history) == 1

@@ -8,8 +8,9 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-os.environ.setdefault("KERAS_TORCH_DEVICE", "cpu")  # otherwise Keras uses a GPU if there is one
+# A variable that is set but empty would mean another default.
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "torch"
+os.environ["KERAS_TORCH_DEVICE"] = os.environ.get("KERAS_TORCH_DEVICE") or "cpu"  # else Keras uses a GPU if any
 
 if TYPE_CHECKING:
     from stridednet.data.augment import Augmentation
@@ -67,7 +68,15 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF_NAME:
         raise AttributeError(f"module 'stridednet' has no attribute '{name}'")
-    return getattr(import_module(_HOME_OF_NAME[name]), name)
+    try:
+        return getattr(import_module(_HOME_OF_NAME[name]), name)
+    except Exception as error:
+        from stridednet.environment import explained
+
+        reason = explained(error)
+        if reason is None:
+            raise
+        raise reason from error
 
 
 def __dir__() -> list[str]:

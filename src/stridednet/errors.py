@@ -4,6 +4,8 @@ Every message is one line that states what is wrong, where, and what to do. The 
 and exits with the ``exit_status`` of the class.
 """
 
+from typing import Any
+
 
 class StridedNetError(Exception):
     """Base class of all exceptions that this package raises on purpose; ``exit_status`` is that of the command.
@@ -52,3 +54,16 @@ class StorageError(StridedNetError):
 
 class TrainingError(StridedNetError):
     """Training failed: the loss became NaN or infinite."""
+
+
+class FigureError(StridedNetError):
+    """A figure of a finished training could not be drawn or written; everything else is in the run directory.
+
+    Args:
+        message: The reason.
+        result: The result of the training, as `stridednet.train` would have returned it.
+    """
+
+    def __init__(self, message: str, result: Any) -> None:
+        super().__init__(message)
+        self.result = result

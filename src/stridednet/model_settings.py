@@ -3,13 +3,15 @@
 Defaults are the tutorial's. `models/catalogue.py` has the builders that take these settings.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from stridednet.conv2d.initialization import Initializer
 from stridednet.conv2d.window import Padding
 from stridednet.settings import ActivationName, Constraint, PositiveInt, Rate, Regularizer, Settings
+from stridednet.storage import path_text
 
 Filters = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
 
@@ -94,10 +96,15 @@ class FireSettings(_WithStemKernel):
     name: Literal["fire"] = "fire"
 
 
+def _portable_name(name: str) -> str:
+    file, _, function = name.rpartition(":")
+    return f"{path_text(Path(file))}:{function}" if path_text(Path(file)) != str(Path(file)) else name
+
+
 class OwnModelSettings(Settings):
     """A model of the user's own, ``FILE.py:function``, which decides everything itself."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_portable_name)]  # as for `data.dataset`, a path may be a URI
 
 
 def is_own_model(name: str) -> bool:

@@ -15,7 +15,8 @@ from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable
-from stridednet.errors import InputError, RunError, StorageError
+from stridednet.environment import check_keras
+from stridednet.errors import FigureError, RunError, StorageError, StridedNetError
 from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
 from stridednet.evaluation.report import build_report
@@ -24,9 +25,9 @@ from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import build_model, check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
-from stridednet.resolve import Resolution, resolve
-from stridednet.run import Checkpoint, Run, SplitRow, check_free
-from stridednet.storage import written_whole
+from stridednet.resolve import Resolution, moved, resolve
+from stridednet.run import Checkpoint, Run, SplitRow, check_place
+from stridednet.storage import user_path, written_whole
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
@@ -85,6 +86,7 @@ def train(
         InputError: An argument, a setting or the data set is wrong; nothing was written.
         TrainingError: The loss became NaN or infinite.
         StorageError: The disk is full; `resume` continues the training when there is space.
+        FigureError: The training is finished and its run directory complete, but for a figure.
 
     Examples:
         >>> import tempfile
@@ -109,9 +111,9 @@ def follow(
         observer.on_message(message)
     check_keras()
     recipe = resolution.recipe
-    if out is not None:
-        check_free(Path(out))
-    _check_plot(plot)
+    folder = None if out is None else user_path(out, "out")
+    check_place(folder)
+    figure = None if plot is None else check_figure(plot)
     check_model(recipe.model)
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
@@ -119,9 +121,10 @@ def follow(
     _suggest_many(recipe, data, observer)
     recipe = recipe.sized(len(data.split.train), len(data.labels))
     trainer = _make_trainer(recipe, data, backend)
-    run = Run.create(recipe, None if out is None else Path(out))
-    _write_data(run, data)
-    return _Training(run, recipe, data, trainer, [], plot, observer).finish()
+    run = Run.create(recipe, folder)
+    with run.locked():
+        _write_data(run, data)
+        return _Training(run, recipe, data, trainer, [], figure, observer).finish()
 
 
 def fit(
@@ -150,17 +153,24 @@ def fit(
 
 
 def resume(
-    folder: str | os.PathLike[str], *, plot: str | os.PathLike[str] | None = None, observer: Observer | None = None
+    folder: str | os.PathLike[str],
+    dataset: str | os.PathLike[str] | None = None,
+    *,
+    plot: str | os.PathLike[str] | None = None,
+    observer: Observer | None = None,
 ) -> Result:
     """Resume a run after its last finished epoch; the result is that of a run that was never interrupted.
 
     Args:
         folder: The run directory.
+        dataset: The new path of the data set if it was moved or renamed. Its content must be the same.
         plot: An additional file for the figure.
         observer: Is notified of messages and progress.
 
     Raises:
-        RunError: There is no unfinished run in the folder, or the data set has changed since the run was started.
+        RunError: There is no unfinished run in the folder, another process is writing to it, or the data set has
+            changed since the run was started.
+        FigureError: The training is finished and its run directory complete, but for a figure.
 
     Examples:
         >>> resume("runs/none")
@@ -169,52 +179,38 @@ def resume(
     """
     check_keras()
     observer = observer or Observer()
-    run = Run.unfinished(Path(folder))
-    recipe = run.recipe
-    _check_plot(plot)
-    check_model(recipe.model)
-    backend = _chosen_backend(recipe, observer)
-    data = prepare(recipe.data, recipe.image_size, observer.on_message)
-    trainer = _make_trainer(recipe, data, backend)
-    checkpoint = run.load_checkpoint()
-    history: History = []
-    if checkpoint is not None:
-        if checkpoint.data_hash != data.hash:
-            raise RunError(
-                f"the data set {recipe.data.dataset} has changed since the run {folder} was started; start a new run"
-            )
-        trainer.restore(checkpoint.state)
-        history = checkpoint.history
-    _write_data(run, data)
-    return _Training(run, recipe, data, trainer, history, plot, observer).finish()
+    run = Run.unfinished(user_path(folder, "folder"))
+    figure = None if plot is None else check_figure(plot)
+    with run.locked():
+        run = Run.unfinished(run.folder)  # again: another process may have finished it
+        recipe = moved(run.recipe, dataset)
+        check_model(recipe.model)
+        backend = _chosen_backend(recipe, observer)
+        data = prepare(recipe.data, recipe.image_size, observer.on_message)
+        checkpoint = run.load_checkpoint()
+        _check_same_data(run, recipe, data, checkpoint)
+        trainer = _make_trainer(recipe, data, backend)
+        if checkpoint is not None:
+            trainer.restore(checkpoint.state)
+        if recipe != run.recipe:
+            run.write_recipe(recipe)
+        _write_data(run, data)
+        history = [] if checkpoint is None else checkpoint.history
+        return _Training(run, recipe, data, trainer, history, figure, observer).finish()
 
 
-def check_keras() -> None:
-    """Make sure that Keras is configured as training needs it.
-
-    Raises:
-        InputError: Keras uses another backend than PyTorch, channels first, or another type than float32.
-    """
-    if keras.backend.backend() != "torch":
-        raise InputError(
-            f"training needs the PyTorch backend, but Keras uses {keras.backend.backend()}; "
-            "unset KERAS_BACKEND, or import stridednet before keras"
+def _check_same_data(run: Run, recipe: Recipe, data: TrainingData, checkpoint: Checkpoint | None) -> None:
+    known = run.data_hash if checkpoint is None else checkpoint.data_hash
+    if known is None or known == data.hash:
+        return
+    if recipe.data.dataset == run.recipe.data.dataset:
+        raise RunError(
+            f"the data set {recipe.data.dataset} has changed since the run {run.folder} was started; start a new run"
         )
-    if keras.config.image_data_format() != "channels_last":
-        raise InputError(
-            "training needs channels last, but Keras is configured for channels first; set "
-            "image_data_format to channels_last in keras.json or with keras.config.set_image_data_format"
-        )
-    if keras.config.floatx() != "float32":
-        raise InputError(
-            f"training needs float32 variables, but Keras is configured for {keras.config.floatx()}; set floatx to "
-            "float32 in keras.json or with keras.config.set_floatx"
-        )
-
-
-def _check_plot(plot: str | os.PathLike[str] | None) -> None:
-    if plot is not None:
-        check_figure(Path(plot))
+    raise RunError(
+        f"dataset: the content of {recipe.data.dataset} differs from that of the data set with which the run "
+        f"{run.folder} was started; start a new run"
+    )
 
 
 def _chosen_backend(recipe: Recipe, observer: Observer) -> Backend:
@@ -256,6 +252,7 @@ def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
 
 def _write_data(run: Run, data: TrainingData) -> None:
     manifest, subset_of = data.pictures.manifest, data.split.subset_of()
+    run.write_data_hash(data.hash)
     run.write_labels(map(printable, data.labels))
     run.write_split(
         SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row])
@@ -274,17 +271,24 @@ class _Training:
     data: TrainingData
     trainer: Trainer
     history: History
-    plot: str | os.PathLike[str] | None
+    plot: Path | None
     observer: Observer
 
     def finish(self) -> Result:
-        """Run the remaining epochs and write the report; if interrupted, notify the observer."""
+        """Run the remaining epochs and write the report; if interrupted, notify the observer.
+
+        Raises:
+            FigureError: A figure could not be drawn or written; everything else is finished.
+        """
         try:
             self._train()
-            return self._report()
+            result, problems = self._report()
         except (KeyboardInterrupt, StorageError):
             self.observer.on_interrupt(len(self.history), self.run.folder)
             raise
+        if problems:
+            raise FigureError(f"the run {self.run.folder} is finished, but {'; '.join(problems)}", result)
+        return result
 
     def _train(self) -> None:
         recipe, data, history = self.recipe, self.data, self.history
@@ -304,17 +308,32 @@ class _Training:
         finally:
             self.observer.on_end()
 
-    def _report(self) -> Result:
+    def _report(self) -> tuple[Result, list[str]]:
+        """Write the report, and return it with the problems of figures, which do not stop it."""
         run, data, history = self.run, self.data, self.history
         probabilities = self.trainer.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [printable(label) for label in data.labels])
         run.write_model(self.trainer.model)
-        run.write_plot(partial(plot_history, history, data.split.curve))
-        if self.plot is not None:
-            with written_whole(Path(self.plot)) as beside:
-                plot_history(history, data.split.curve, beside)
+        problems = self._draw()
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)
         run.finish(classification.text, report)
-        return Result(run, history, classification, report)
+        return Result(run, history, classification, report), problems
+
+    def _draw(self) -> list[str]:
+        draw = partial(plot_history, self.history, self.data.split.curve)
+        problems = []
+        for what, path in (("its figure", self.run.plot), ("plot", self.plot)):
+            try:
+                if path is not None:
+                    with written_whole(path) as beside:
+                        draw(beside)
+            except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
+                problems.append(f"{what} is missing: {_one_line(error)}")
+        return problems
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, StridedNetError) else f"{type(error).__name__}: {text}"

@@ -31,7 +31,9 @@ from stridednet.settings import (
     Precision,
     Rate,
     Settings,
+    plain,
 )
+from stridednet.storage import user_path
 
 DEFAULT_RECIPE = "accurate"
 
@@ -87,7 +89,7 @@ class Recipe(Settings):
             RecipeError: A key is unknown (the message suggests similar ones) or a value is not allowed.
         """
         nested = self.model_dump()
-        model = settings.get("model.name", self.model.name)
+        model = plain(settings.get("model.name", self.model.name))
         if model != self.model.name:
             _check_names({"model": {"name": model}})
             table = settings_of_model(model)
@@ -142,7 +144,10 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _check_names(nested: Mapping[str, Any]) -> None:
     """Raise a `RecipeError` for a model or a setting that does not exist; similar ones are suggested."""
     model = nested.get("model", {})
-    name = model.get("name", DEFAULT_MODEL) if isinstance(model, Mapping) else model.name
+    if not isinstance(model, (Mapping, Settings)):
+        raise RecipeError(f"setting 'model': should be a table of settings, such as model.name. Received: {model!r}")
+    name = model.get("name", DEFAULT_MODEL) if isinstance(model, Mapping) else getattr(model, "name", None)
+    name = plain(name)
     if not isinstance(name, str):
         raise RecipeError(f"setting 'model.name': should be a string. Received: {name!r}")
     table = settings_of_model(name)
@@ -249,11 +254,13 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
     if name in builtin_recipes():
         text = (resources.files("stridednet") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
         return Recipe(**tomllib.loads(text)), frozenset()
-    path = Path(source)
+    path = user_path(source, "recipe") if name else Path()
     if not path.is_file():
         raise RecipeError(f"there is no recipe '{name}'; use a TOML file or one of {', '.join(builtin_recipes())}")
     try:
-        nested = tomllib.loads(path.read_text(encoding="utf-8"))
+        nested = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
+    except OSError as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not a valid TOML file: {error}") from None
     nested.setdefault("name", re.sub(r"[^\w.-]", "-", path.stem))

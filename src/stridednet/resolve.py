@@ -8,9 +8,11 @@ from typing import Any
 
 from stridednet.data.scan import check_dataset
 from stridednet.data.sources import SOURCES
+from stridednet.errors import DataError
 from stridednet.model_settings import is_own_model
 from stridednet.models.own_model import absolute_name, check_file
-from stridednet.recipe import DEFAULT_RECIPE, Recipe, flat, hints_that_hold, load_recipe
+from stridednet.recipe import DEFAULT_RECIPE, Recipe, builtin_recipes, flat, hints_that_hold, load_recipe
+from stridednet.storage import path_text, user_path
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,19 @@ def resolve(
     source, chosen = _loaded(recipe)
     overrides = dict(settings or {})
     if dataset is not None:
-        overrides["data.dataset"] = os.fspath(dataset)
+        overrides["data.dataset"] = dataset
     merged = source.replace(overrides)
+    if isinstance(overrides.get("data.dataset"), os.PathLike):  # a path is never the name of a built-in data set
+        merged = merged.replace({"data.dataset": str(user_path(merged.data.dataset, "dataset").absolute())})
+    messages = []
+    if isinstance(recipe, str) and recipe in builtin_recipes() and Path(recipe).is_file():
+        messages.append(f"'{recipe}' is a built-in recipe; to use the file of this name, write ./{recipe}")
+    name = merged.data.dataset
+    if (dataset is not None or "data.dataset" in chosen | overrides.keys()) and _is_shadowed(name):
+        messages.append(f"'{name}' is a built-in data set; to use the folder of this name, write ./{name}")
     unused = sorted(key for key in chosen if key not in flat(merged.model_dump()))
-    messages = [f"not used by the model '{merged.model.name}': {', '.join(unused)}"] if unused else []
+    if unused:
+        messages.append(f"not used by the model '{merged.model.name}': {', '.join(unused)}")
     hints = _hints(merged, chosen | overrides.keys())
     if hints:
         text = ", ".join(f"{key}={str(value).lower()}" for key, value in hints.items())
@@ -55,12 +66,41 @@ def resolve(
     merged = merged.replace(hints)
     check_dataset(merged.data.dataset)
     # Absolute paths, so that recipe.toml means the same in any folder.
-    if merged.data.dataset not in SOURCES:
-        merged = merged.replace({"data.dataset": str(Path(merged.data.dataset).expanduser().resolve())})
+    merged = merged.replace({"data.dataset": _absolute(merged.data.dataset)})
     if is_own_model(merged.model.name):
         check_file(merged.model.name)
         merged = merged.replace({"model.name": absolute_name(merged.model.name)})
     return Resolution(merged, tuple(messages))
+
+
+def moved(recipe: Recipe, dataset: str | os.PathLike[str] | None) -> Recipe:
+    """Return the recipe of an earlier training, with the new path of its data set.
+
+    Args:
+        recipe: A resolved recipe.
+        dataset: The new path; None if the data set was not moved.
+
+    Raises:
+        DataError: There is no data set at this path.
+    """
+    if dataset is not None:
+        renamed = recipe.replace({"data.dataset": dataset})
+        check_dataset(renamed.data.dataset)
+        return recipe.replace({"data.dataset": _absolute(renamed.data.dataset)})
+    try:
+        check_dataset(recipe.data.dataset)
+    except DataError as error:
+        raise DataError(f"{error}; if the data set was moved, give its new path as `dataset`") from None
+    return recipe
+
+
+def _absolute(dataset: str) -> str:
+    """Return the name of a built-in data set unchanged, and a path as an absolute path."""
+    return dataset if dataset in SOURCES else path_text(user_path(dataset, "dataset").resolve())
+
+
+def _is_shadowed(name: str) -> bool:
+    return name in SOURCES and Path(name).exists()
 
 
 def _loaded(recipe: str | os.PathLike[str] | Recipe) -> tuple[Recipe, frozenset[str]]:

@@ -3,8 +3,10 @@
 import csv
 import itertools
 import json
+import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +17,9 @@ from numpy.typing import NDArray
 
 from stridednet.data.archive import dataset_name
 from stridednet.errors import ModelError, RecipeError, RunError
+from stridednet.lock import LOCK, locked
 from stridednet.recipe import Recipe, load_recipe
-from stridednet.storage import csv_text, storage_errors, write_text, written_whole
+from stridednet.storage import check_writable, csv_text, storage_errors, user_path, write_text, written_whole
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ _SPLIT = "split.csv"
 _PROBLEMS = "problems.csv"
 _HISTORY = "history.csv"
 _CHECKPOINT = Path("checkpoint", "state.npz")
+_DATA_HASH = Path("checkpoint", "data_hash.txt")  # written before the first checkpoint
 _MODEL = "model.keras"
 _PLOT = "plot.png"
 _TEXT = "report.txt"
@@ -87,28 +91,39 @@ class Run:
             out: The folder; None for a new one below ``runs/train``, named after data set and recipe.
 
         Raises:
-            RunError: ``out`` is not empty.
+            RunError: ``out`` is not empty, or another process is writing to it.
             StorageError: The folder cannot be written.
         """
-        if out is not None:
-            check_free(out)
-        with storage_errors(out or RUNS):
-            if out is None:
+        if out is None:
+            with storage_errors(RUNS):
                 run = cls(_new_folder(recipe))
-            else:
-                out.mkdir(parents=True, exist_ok=True)
-                run = cls(out)
-        run._write(_RECIPE, recipe.to_toml())
+        else:
+            check_free(out)
+            run = cls(out)
+        with run.locked():
+            check_free(run.folder)  # again: another process may have been faster
+            run.write_recipe(recipe)
         return run
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the run, which writing to it needs. It is released when the process ends.
+
+        Raises:
+            RunError: Another process is writing to the run.
+            StorageError: The folder cannot be written.
+        """
+        with locked(self.folder, "run"):
+            yield
+
     @classmethod
-    def open(cls, folder: str | Path) -> "Run":
+    def open(cls, folder: str | os.PathLike[str]) -> "Run":
         """Open a finished run.
 
         Raises:
             RunError: The folder is not a run directory, or its run is unfinished or damaged; the message says which.
         """
-        run = cls._found(Path(folder))
+        run = cls._found(user_path(folder, "folder"))
         if not (run.folder / _REPORT).is_file():
             raise RunError(f"the run {folder} is unfinished: it has no {_REPORT}; resume it first")
         missing = [name for name in (_LABELS, _SPLIT, _HISTORY, _MODEL) if not (run.folder / name).is_file()]
@@ -191,6 +206,19 @@ class Run:
 
         return Predictor(self.model())
 
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Write the complete recipe."""
+        self._write(_RECIPE, recipe.to_toml())
+
+    def write_data_hash(self, data_hash: str) -> None:
+        """Write the hash of the data set, with which a resumed run is compared."""
+        self._write(_DATA_HASH, data_hash + "\n")
+
+    @property
+    def data_hash(self) -> str | None:
+        """The hash of the data set that the run was started with; None if the run ended before it was written."""
+        return self._read(_DATA_HASH, str.strip) if (self.folder / _DATA_HASH).is_file() else None
+
     def write_labels(self, labels: Iterable[str]) -> None:
         """Write the names of the classes."""
         self._write(_LABELS, "".join(f"{label}\n" for label in labels))
@@ -212,14 +240,10 @@ class Run:
         with written_whole(self.folder / _MODEL) as beside:
             model.save(beside)
 
-    def write_plot(self, draw: Callable[[Path], None]) -> None:
-        """Write the figure.
-
-        Args:
-            draw: Writes a PNG to the path that it is called with.
-        """
-        with written_whole(self.folder / _PLOT) as beside:
-            draw(beside)
+    @property
+    def plot(self) -> Path:
+        """The path of the figure."""
+        return self.folder / _PLOT
 
     def finish(self, text: str, report: Mapping[str, Any]) -> None:
         """Write the report as text and as JSON, which marks the run as finished."""
@@ -254,10 +278,10 @@ class Run:
             raise RunError(f"{path} is damaged ({error}); start a new run") from None
         return Checkpoint(state, from_csv(history), data_hash)
 
-    def _write(self, name: str, text: str) -> None:
+    def _write(self, name: str | Path, text: str) -> None:
         write_text(self.folder / name, text)
 
-    def _read(self, name: str, parse: Callable[[str], T]) -> T:
+    def _read(self, name: str | Path, parse: Callable[[str], T]) -> T:
         try:
             return parse((self.folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -265,15 +289,30 @@ class Run:
 
 
 def check_free(out: Path) -> None:
-    """Make sure that a folder can become a run directory.
+    """Check that a folder can become a run directory.
 
     Raises:
         RunError: It is not empty, or not a folder.
     """
     if out.exists() and not out.is_dir():
         raise RunError(f"out: {out} is a file; name a folder")
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and any(entry.name != LOCK for entry in out.iterdir()):
         raise RunError(f"out: {out} is not empty; name a new folder, or resume the run in it")
+
+
+def check_place(out: Path | None) -> None:
+    """Check, before anything is computed, that a run directory can be made.
+
+    Args:
+        out: The run directory; None for a new one below ``runs/train``.
+
+    Raises:
+        RunError: ``out`` is not empty, or not a folder.
+        StorageError: The folder cannot be written.
+    """
+    if out is not None:
+        check_free(out)
+    check_writable(out or RUNS, "choose another folder with `out`")
 
 
 def _new_folder(recipe: Recipe) -> Path:

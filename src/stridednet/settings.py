@@ -3,12 +3,16 @@
 Defaults are the tutorial's.
 """
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from stridednet.storage import path_text
 
 ActivationName = Literal[
     "elu", "gelu", "hard_silu", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "tanh"
@@ -68,18 +72,55 @@ ConcretePrecision = Literal["bfloat16", "float32"]
 Precision = Literal["auto", "bfloat16", "float32"]
 
 
+def plain(value: Any) -> Any:
+    """Return a value without the types of other libraries: NumPy's numbers and arrays, and paths.
+
+    >>> import numpy as np
+    >>> plain(np.int64(3)), plain([np.float64(0.5), np.bool_(True)]), plain(np.array([8, 16])), plain(Path("a"))
+    (3, [0.5, True], [8, 16], 'a')
+    """
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+
+
 class Settings(BaseModel):
     """A table of settings."""
 
     # Strict, so that `true` is not accepted as a number, nor "5" as an integer.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, settings: Any) -> Any:
+        return {key: plain(value) for key, value in settings.items()} if isinstance(settings, Mapping) else settings
+
+
+def _checked_dataset(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise ValueError("should be a folder, an archive of one, or the name of a built-in data set")
+    return path_text(Path(text)) if _has_escaped_bytes(text) else text
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _has_escaped_bytes(text: str) -> bool:
+    """Return whether a text has bytes that are not valid UTF-8, as Python represents them in file names (PEP 383)."""
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
 
 class DataSettings(Settings):
     """The data set and how it is split."""
 
-    dataset: str = "digits"
-    labels: Annotated[tuple[str, ...], Field(strict=False)] = ()  # empty: all classes
+    # A path that is not valid UTF-8 is a URI, since a TOML file cannot contain it; see `stridednet.storage.path_text`.
+    dataset: Annotated[str, AfterValidator(_checked_dataset)] = "digits"
+    labels: Annotated[
+        tuple[Annotated[str, AfterValidator(_printable)], ...], Field(strict=False)
+    ] = ()  # empty: all classes
     strict: bool = False  # whether a file that cannot be used is an error
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

@@ -1,15 +1,57 @@
-"""Where caches are, files and folders that appear whole or not at all, and errors of the operating system."""
+"""Paths, caches, files and folders that appear whole or not at all, and errors of the operating system."""
 
 import csv
 import io
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from stridednet.errors import StorageError
+from stridednet.errors import InputError, StorageError
+
+
+def user_path(value: str | os.PathLike[str], argument: str) -> Path:
+    """Return the path that a user means.
+
+    Args:
+        value: A path, in which ``~`` is the home directory, or a URI as `path_text` returns it.
+        argument: Name of the argument, for the message.
+
+    Raises:
+        InputError: The text is not a path.
+    """
+    text = os.fspath(value)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InputError(f"{argument}: expected a path. Received: {text!r}")
+    if re.match("file:(//)?/", text):
+        decoded = os.fsdecode(unquote_to_bytes(re.sub("^file:(//)?", "", text)))
+        return Path(decoded.removeprefix("/") if os.name == "nt" else decoded)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        home = text.replace("\\", "/").partition("/")[0]
+        raise InputError(
+            f"{argument}: the home directory of '{home}' is unknown; write the path in full. Received: {text!r}"
+        ) from None
+
+
+def path_text(path: Path) -> str:
+    r"""Return a path as text. A path that is not valid UTF-8 becomes a URI, which `user_path` converts back.
+
+    >>> path_text(Path("photos/pets")), path_text(Path("/photos/caf\udce9"))
+    ('photos/pets', 'file:///photos/caf%E9')
+    """
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"file://{quote_from_bytes(os.fsencode(path.absolute()))}"
+    return text
 
 
 def cache_folder() -> Path:
@@ -19,10 +61,49 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get("STRIDEDNET_CACHE")
     if chosen:
-        return Path(chosen)
+        return user_path(chosen, "STRIDEDNET_CACHE")
     from platformdirs import user_cache_path
 
-    return user_cache_path("stridednet")
+    try:
+        return user_cache_path("stridednet").expanduser()
+    except RuntimeError:
+        return _cache_without_home()
+
+
+def _cache_without_home() -> Path:
+    """Return a cache for a user without a home directory, which only this user can write: it contains code."""
+    folder = Path(tempfile.gettempdir(), f"stridednet-{os.getuid()}")
+    with storage_errors(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise StorageError(
+            f"{folder} cannot be used as the cache, since other users can write to it; set STRIDEDNET_CACHE to a "
+            "folder of your own"
+        )
+    return folder
+
+
+def check_writable(folder: Path, remedy: str) -> None:
+    """Check that files can be created in a folder, or, if it does not exist yet, where it would be created.
+
+    Args:
+        folder: The folder.
+        remedy: What the user can do, for the message.
+
+    Raises:
+        StorageError: They cannot.
+    """
+    try:
+        place = folder.absolute()
+        while not place.exists():
+            if place.is_symlink():
+                raise StorageError(f"cannot write {folder}: {place} is a broken symbolic link; {remedy}")
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):  # without a name on Linux: permissions alone do not tell
+            pass
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror or error}; {remedy}") from None
 
 
 @contextmanager

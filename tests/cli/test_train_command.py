@@ -50,7 +50,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
         (["train", "--resume", "gone"], "there is no run directory gone"),
         (
             ["train", "--resume", "gone", "-e", "3"],
-            "--resume uses the recipe and data set of the run; it can only be combined with --plot",
+            "--resume uses the recipe of the run; it can only be combined with DATASET and --plot",
         ),
         (["train", "-e", "many"], "Invalid value for '--epochs' / '-e': "),
         (["train", "--epoch", "3"], "No such option: --epoch"),

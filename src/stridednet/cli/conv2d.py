@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stridednet.cli.paths import path_option
 from stridednet.cli.screen import size_text, wide_console
 from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
@@ -35,15 +36,23 @@ def conv2d_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
     show: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the layer applied to a picture: .png, or .gif to animate the kernel."),
+        typer.Option(
+            parser=path_option,
+            metavar="FILE",
+            help="Draw the layer applied to a picture: .png, or .gif to animate the kernel.",
+        ),
     ] = None,
-    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Picture for --show. [default: a digit]")] = None,
+    image: Annotated[
+        Path | None, typer.Option(parser=path_option, metavar="FILE", help="Picture for --show. [default: a digit]")
+    ] = None,
     kernel: Annotated[
         str | None, typer.Option(metavar="edge|blur|sharpen", help="Kernel for --show. [default: all three]")
     ] = None,
     run: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Draw the first Conv2D layer of a run, with its learned filters."),
+        typer.Option(
+            parser=path_option, metavar="RUN", help="Draw the first Conv2D layer of a run, with its learned filters."
+        ),
     ] = None,
 ) -> None:
     """Compute the shapes, padding, parameters, cost and receptive field of a Conv2D layer without building it.

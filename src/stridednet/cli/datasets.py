@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from stridednet.cli.paths import path_option
+
 datasets_app = typer.Typer(help="List or fetch the built-in data sets.", invoke_without_command=True)
 
 
@@ -31,7 +33,9 @@ def fetch_command(
     ],
     copy: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE_OR_FOLDER", help="Import a local copy instead of downloading."),
+        typer.Option(
+            "--from", parser=path_option, metavar="FILE_OR_FOLDER", help="Import a local copy instead of downloading."
+        ),
     ] = None,
 ) -> None:
     """Download a data set into the cache, or import a local copy."""

@@ -2,18 +2,27 @@
 
 import sys
 from importlib.metadata import version
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
 from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
+from stridednet.cli.streams import (
+    OutputClosedError,
+    discard_output,
+    flush_output,
+    give_matplotlib_a_folder,
+    prepare_streams,
+)
 from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
 from stridednet.cli.waiting import spin_less
+from stridednet.environment import explained
 from stridednet.errors import InputError, StridedNetError
 
 INTERRUPTED = 130
@@ -21,7 +30,20 @@ INTERRUPTED = 130
 # The base class of all command line errors, which Typer does not export.
 _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command, and notice an output that cannot be written before Typer would exit with status 1."""
+        try:
+            status = super().invoke(ctx)
+            flush_output()
+        except BrokenPipeError:
+            raise OutputClosedError("standard output is closed") from None
+        return status
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -55,19 +77,20 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     collect_less()
     spin_less()
+    prepare_streams()
+    give_matplotlib_a_folder()
     try:
         status = app(arguments, prog_name="stridednet", standalone_mode=False)
-    except (StridedNetError, OSError, _UsageError) as error:
-        if debug:
-            raise
-        print(f"error: {_message(error)}", file=sys.stderr)
-        sys.exit(_status(error))
+        flush_output()  # of --help and --version, which end before a command is invoked
+    except OutputClosedError as error:
+        discard_output()
+        sys.exit(error.exit_status)
     except Exception as error:
         if debug:
             raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"error: internal error: {reason}; rerun with --debug for the traceback", file=sys.stderr)
-        sys.exit(StridedNetError.exit_status)
+        found = error if isinstance(error, StridedNetError) else explained(error) or error
+        print(f"error: {_message(found)}", file=sys.stderr)
+        sys.exit(_status(found))
     if status == INTERRUPTED:
         print("interrupted", file=sys.stderr)
     sys.exit(status)
@@ -77,9 +100,12 @@ def _message(error: BaseException) -> str:
     if isinstance(error, _UsageError):
         text = error.format_message()  # type: ignore[attr-defined]
         return f"{text if text.endswith(('.', '?')) else f'{text}.'} See stridednet --help."
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.strerror}: {error.filename}"
-    return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or str(error) if error.filename is None else f"{error.strerror}: {error.filename}"
+    if isinstance(error, StridedNetError):
+        return str(error)
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"internal error: {reason}; rerun with --debug for the traceback"
 
 
 def _status(error: BaseException) -> int:

@@ -1,5 +1,6 @@
 """Progress of a training: a progress bar on a terminal, one line per epoch otherwise."""
 
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +9,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from stridednet.cli.consoles import ProgressConsole
 from stridednet.executor.scores import RunningScores
+from stridednet.storage import path_text
 from stridednet.training.history import EpochRow, validations
 from stridednet.training.observer import Observer, Workload
 
@@ -19,9 +22,10 @@ def console_observer(*, quiet: bool) -> Observer:
     Args:
         quiet: Whether to write to standard error and keep standard output free for machine-readable results.
     """
-    console = Console(stderr=quiet, highlight=False)
-    terminal = console.file.isatty() and not console.is_dumb_terminal
-    return _BarObserver(console) if terminal else _LineObserver(Console(stderr=quiet, highlight=False, no_color=True))
+    console = ProgressConsole(stderr=quiet, highlight=False)
+    if console.file.isatty() and not console.is_dumb_terminal:
+        return _BarObserver(console)
+    return _LineObserver(ProgressConsole(stderr=quiet, highlight=False, no_color=True))
 
 
 _READING_INTERVAL = 0.1  # seconds; reading scores waits for the device, and the bar is drawn ten times a second
@@ -121,7 +125,7 @@ class _BarObserver(Observer):
 
 def _how_to_resume(epochs: int, folder: Path) -> str:
     saved = "1 epoch is" if epochs == 1 else f"{epochs} epochs are"
-    return f"{saved} saved; resume with: stridednet train --resume {folder}"
+    return f"{saved} saved; resume with: stridednet train --resume {shlex.quote(path_text(folder))}"
 
 
 def _epoch(number: int, of: int) -> str:

@@ -10,9 +10,9 @@ _WIDTH_OF_A_PIPE = 200
 
 def wide_console() -> "Console":
     """Return a console for tables, wide enough not to truncate them in files and pipes."""
-    from rich.console import Console
+    from stridednet.cli.consoles import ResultConsole
 
-    console = Console(highlight=False)
+    console = ResultConsole(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_PIPE
     return console

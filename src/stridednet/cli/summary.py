@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stridednet.cli.paths import path_option
 from stridednet.cli.screen import size_text, wide_console
 from stridednet.errors import InputError
 
@@ -36,7 +37,8 @@ def summary_command(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a model setting, such as model.stem_kernel=3."),
     ] = None,
     diagram: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the architecture to this .png or .svg file.")
+        Path | None,
+        typer.Option(parser=path_option, metavar="FILE", help="Draw the architecture to this .png or .svg file."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
 ) -> None:
@@ -61,7 +63,7 @@ def summary_command(
 def _network(source: str, image_size: int | None, classes: int, recipe: str, assignments: list[str]) -> "Network":
     from stridednet.recipe import load_recipe, parse_override
 
-    path = Path(source)
+    path = path_option(source)
     if path.is_dir() or path.suffix == ".keras":
         if image_size is not None or assignments:
             raise InputError(f"{path} is a saved model: --image-size and --set only apply to a model given by name")

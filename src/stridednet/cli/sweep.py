@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stridednet.cli.paths import path_option
 from stridednet.errors import InputError
 
 
@@ -50,6 +51,7 @@ def sweep_command(
     out: Annotated[
         Path | None,
         typer.Option(
+            parser=path_option,
             metavar="DIR",
             help="The sweep's folder; finished trials in it are not repeated. [default: a folder in runs/sweep]",
         ),

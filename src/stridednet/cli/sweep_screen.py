@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 
-import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from stridednet.cli.consoles import ProgressConsole
 from stridednet.cli.screen import wide_console
 from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.comparison import Comparison, compare
@@ -26,10 +26,10 @@ def sweep_observer(*, quiet: bool) -> "SweepObserver":
     Args:
         quiet: Write progress to standard error, so that standard output has nothing but the results.
     """
-    console = Console(stderr=quiet, highlight=False)
+    console = ProgressConsole(stderr=quiet, highlight=False)
     if console.file.isatty() and not console.is_dumb_terminal:
         return _TableObserver(console)
-    return _LineObserver(quiet=quiet)
+    return _LineObserver(ProgressConsole(stderr=quiet, highlight=False, no_color=True))
 
 
 class _Clock:
@@ -88,11 +88,11 @@ class _TableObserver(SweepObserver):
 
 
 class _LineObserver(SweepObserver):
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def on_message(self, text: str) -> None:
-        typer.echo(text, err=self._quiet)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def on_start(self, variants: Sequence[Variant], trials: int) -> None:
         self._clock, self._width = _Clock(trials), max(len(variant.name) for variant in variants)

@@ -2,11 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stridednet.errors import InputError
+from stridednet.cli.paths import path_option
+from stridednet.errors import FigureError, InputError
+from stridednet.storage import path_text
+
+if TYPE_CHECKING:
+    from stridednet.pipeline import Result
 
 
 def train_command(
@@ -24,7 +29,10 @@ def train_command(
         int | None, typer.Option("--epochs", "-e", help="Number of epochs. [default: from the recipe]")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option("--plot", "-p", help="Additional file for the figure, such as plot.png.")
+        Path | None,
+        typer.Option(
+            "--plot", "-p", parser=path_option, metavar="FILE", help="Additional file for the figure, such as plot.png."
+        ),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Classes to use, separated by commas. [default: all]")
@@ -68,10 +76,14 @@ def train_command(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Run directory. [default: a new one in runs/train]")
+        Path | None,
+        typer.Option(parser=path_option, metavar="DIR", help="Run directory. [default: a new one in runs/train]"),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run; can only be combined with --plot.")
+        Path | None,
+        typer.Option(
+            parser=path_option, metavar="RUN", help="Resume an interrupted run; give DATASET if the data set was moved."
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail if a file of the data set cannot be used, instead of skipping it.")
@@ -96,8 +108,8 @@ def train_command(
         chosen["data.train_per_class"], chosen["data.test_per_class"] = _protocol(protocol)
     settings = {key: value for key, value in chosen.items() if value is not None}
     given = dataset if dataset is not None else dataset_option
-    if resume is not None and (settings or assignments or recipe or out or given):
-        raise InputError("--resume uses the recipe and data set of the run; it can only be combined with --plot")
+    if resume is not None and (settings or assignments or recipe or out):
+        raise InputError("--resume uses the recipe of the run; it can only be combined with DATASET and --plot")
 
     from stridednet.cli.progress import console_observer
     from stridednet.recipe import DEFAULT_RECIPE, parse_override
@@ -111,11 +123,19 @@ def train_command(
     from stridednet.machine import claim_process
 
     claim_process()
-    if resolution is not None:
-        result = pipeline.follow(resolution, out=out, plot=plot, observer=observer)
-    else:
-        assert resume is not None  # noqa: S101  -- for the type checker
-        result = pipeline.resume(resume, plot=plot, observer=observer)
+    try:
+        if resolution is not None:
+            result = pipeline.follow(resolution, out=out, plot=plot, observer=observer)
+        else:
+            assert resume is not None  # noqa: S101  -- for the type checker
+            result = pipeline.resume(resume, given, plot=plot, observer=observer)
+    except FigureError as error:
+        _print_result(error.result, None, as_json=as_json)
+        raise
+    _print_result(result, plot, as_json=as_json)
+
+
+def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result.report, indent=2))
         return
@@ -129,9 +149,9 @@ def train_command(
         f"trained for {epochs_text} ({training['images']:,} images) in {training['seconds']:.1f} s, "
         f"{training['images_per_second']:,.0f} images/s"
     )
-    print(f"run: {result.run.folder}")
+    print(f"run: {path_text(result.run.folder)}")
     if plot is not None:
-        print(f"figure: {plot}")
+        print(f"figure: {path_text(plot)}")
 
 
 def _protocol(text: str) -> tuple[int, int]:

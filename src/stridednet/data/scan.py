@@ -14,6 +14,7 @@ from typing import Literal
 from stridednet.data.archive import ARCHIVE_SUFFIXES, is_archive, is_clutter, unpacked
 from stridednet.data.sources import SOURCES
 from stridednet.errors import DataError
+from stridednet.storage import user_path
 
 Subset = Literal["train", "val", "test"]
 
@@ -91,7 +92,7 @@ def check_dataset(dataset: str | os.PathLike[str]) -> None:
     Raises:
         DataError: The data set is neither a folder, nor an archive, nor built in.
     """
-    path = Path(dataset).expanduser()
+    path = user_path(dataset, "dataset")
     if os.fspath(dataset) in SOURCES or path.is_dir():
         return
     if not path.exists():
@@ -112,7 +113,7 @@ def dataset_root(dataset: str | os.PathLike[str]) -> Path:
     name = os.fspath(dataset)
     if name in SOURCES:
         return SOURCES[name].fetch()
-    path = Path(name).expanduser()
+    path = user_path(name, "dataset")
     return path if path.is_dir() else unpacked(path)
 
 
@@ -210,6 +211,8 @@ def _require_pictures(manifest: Manifest) -> None:
 
 def _chosen_labels(layout: _Layout, wanted: Sequence[str]) -> tuple[str, ...]:
     root, known = layout.root, layout.known
+    names = {printable(label): label for label in known}  # recipes contain labels in this form
+    wanted = [names.get(printable(label), label) for label in wanted]
     unknown = [label for label in wanted if label not in known]
     if unknown:
         raise DataError(f"{root} has no class {', '.join(map(repr, unknown))}; available labels: {', '.join(known)}")

@@ -1,5 +1,6 @@
 """The figures of a run."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator
 
 from stridednet.errors import InputError
+from stridednet.storage import check_writable, user_path
 from stridednet.training.history import EpochRow, validations
 
 
@@ -17,19 +19,23 @@ def figure_formats() -> list[str]:
     return sorted(f".{suffix}" for suffix in FigureCanvasAgg.get_supported_filetypes())
 
 
-def check_figure(plot: Path) -> None:
-    """Check that a figure can be written to a file.
+def check_figure(plot: str | os.PathLike[str]) -> Path:
+    """Return the path of a figure, after checking that it can be written.
 
     Args:
         plot: Output file.
 
     Raises:
         InputError: The suffix is not a supported format, or ``plot`` is a folder.
+        StorageError: The folder of the file cannot be written.
     """
-    if plot.suffix.lower() not in figure_formats():
-        raise InputError(f"plot: {plot}: the file name must end in one of {', '.join(figure_formats())}")
-    if plot.is_dir():
-        raise InputError(f"plot: {plot} is a folder; choose another file name")
+    path = user_path(plot, "plot")
+    if path.suffix.lower() not in figure_formats():
+        raise InputError(f"plot: {path}: the file name must end in one of {', '.join(figure_formats())}")
+    if path.is_dir():
+        raise InputError(f"plot: {path} is a folder; choose another file name")
+    check_writable(path.parent, "choose another file with `plot`")
+    return path
 
 
 def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from stridednet.errors import ModelError
 from stridednet.model_settings import is_own_model
+from stridednet.storage import path_text, user_path
 
 if TYPE_CHECKING:
     import keras
@@ -28,8 +29,8 @@ def absolute_name(name: str, folder: Path | None = None) -> str:
         folder: What the path is relative to; None for the current folder.
     """
     path, _, function = name.rpartition(":")
-    file = Path(path).expanduser()
-    return f"{(folder / file if folder else file).resolve()}:{function}"
+    file = user_path(path, "model")
+    return f"{path_text((folder / file if folder else file).resolve())}:{function}"
 
 
 def check_file(name: str) -> Path:
@@ -42,7 +43,7 @@ def check_file(name: str) -> Path:
         ModelError: The file does not exist.
     """
     path, _, _ = name.rpartition(":")
-    file = Path(path).expanduser().resolve()
+    file = user_path(path, "model").resolve()
     if not file.is_file():
         raise ModelError(f"there is no file {path}; your own model is written FILE.py:function. Received: '{name}'")
     return file
@@ -73,7 +74,7 @@ def source_of(name: str) -> str:
     """
     if not is_own_model(name):
         return ""
-    file = Path(name.rpartition(":")[0]).expanduser()
+    file = user_path(name.rpartition(":")[0], "model")
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -93,7 +94,7 @@ def build_own_model(name: str, image_size: int, classes: int) -> "keras.Model":
 
     builder = load_builder(name)
     file, _, function = name.rpartition(":")
-    with _own_code(Path(file).expanduser().resolve(), f"{function}({image_size}, {image_size}, 3, {classes})"):
+    with _own_code(user_path(file, "model").resolve(), f"{function}({image_size}, {image_size}, 3, {classes})"):
         model = builder(image_size, image_size, 3, classes)
     if not isinstance(model, keras.Model):
         raise ModelError(f"{name} has to return a keras.Model. Received: a {type(model).__name__}")

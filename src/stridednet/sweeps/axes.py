@@ -7,6 +7,7 @@ from typing import Any
 
 from stridednet.errors import InputError
 from stridednet.recipe import Recipe, parse_override
+from stridednet.settings import plain
 from stridednet.sweeps.own_models import short
 
 
@@ -67,10 +68,13 @@ def parse_axes(vary: Sequence[str] | Mapping[str, Sequence[Any]]) -> tuple[Axis,
     """
     if not isinstance(vary, Mapping):
         return tuple(map(parse_axis, vary))
-    for key, values in vary.items():
+    axes = []
+    for key, given in vary.items():
+        values = list(map(plain, given))
         if not values or len(set(map(repr, values))) < len(values):
-            raise InputError(f"vary: {key} needs at least one value, and none twice. Received: {list(values)}")
-    return tuple(Axis(key, tuple(values)) for key, values in vary.items())
+            raise InputError(f"vary: {key} needs at least one value, and none twice. Received: {values}")
+        axes.append(Axis(key, tuple(values)))
+    return tuple(axes)
 
 
 def variants(base: Recipe, axes: Sequence[Axis], *, one_at_a_time: bool = False) -> tuple[Variant, ...]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.data.archive import dataset_name
+from stridednet.environment import check_keras
 from stridednet.executor.backend import Backend
+from stridednet.lock import locked
 from stridednet.models.catalogue import check_model
-from stridednet.pipeline import check_keras
 from stridednet.recipe import Recipe
-from stridednet.storage import written_whole
+from stridednet.storage import check_writable, user_path, written_whole
 from stridednet.sweeps.axes import Variant, text_of
 from stridednet.sweeps.claims import Verdict, verdict
 from stridednet.sweeps.comparison import Comparison, compare
@@ -196,8 +197,21 @@ def run_design(
     design = design.around(design.base.replace({"precision": backend.precision}))
     for variant in design.variants:
         check_model(variant.recipe(design.base).model)
-    folder = Path(out) if out is not None else SWEEPS / _name(design)
+    folder = user_path(out, "out") if out is not None else SWEEPS / _name(design)
+    check_writable(folder, "choose another folder with `out`")
     trials = list(_trials(design, observer.on_message))
+    with locked(folder, "sweep"):
+        return _run_trials(design, trials, folder, runner, observer, backend.device.type)
+
+
+def _run_trials(
+    design: SweepDesign,
+    trials: Sequence[Trial],
+    folder: Path,
+    runner: Runner,
+    observer: SweepObserver,
+    device_kind: str,
+) -> SweepResult:
     observer.on_start(design.variants, len(trials))
     outcomes: dict[tuple[str, int], Outcome] = {}
     try:
@@ -216,7 +230,7 @@ def run_design(
         claim=design.claim,
         expect=design.expect,
         verdicts=result.verdicts,
-        device_kind=backend.device.type,
+        device_kind=device_kind,
     )
     return result
 

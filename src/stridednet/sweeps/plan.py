@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stridednet.errors import InputError
 from stridednet.recipe import Recipe, flat
+from stridednet.storage import user_path
 from stridednet.sweeps.claims import Expected
 from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
 from stridednet.sweeps.own_models import absolute, short_variant
@@ -116,7 +117,7 @@ def _file_of(plan: str | os.PathLike[str]) -> Path:
     name, known = os.fspath(plan), builtin_plans()
     if name in known:
         return _PLANS / f"{name}.toml"
-    file = Path(plan)
+    file = user_path(plan, "plan")
     if file.exists():
         return file
     near = difflib.get_close_matches(file.stem, known, n=3)

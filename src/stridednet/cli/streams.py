@@ -1,0 +1,69 @@
+"""Standard input, output and error: what a shell may have closed, restricted or connected to a short-lived reader."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from stridednet.errors import StridedNetError
+from stridednet.storage import cache_folder
+
+
+class OutputClosedError(StridedNetError):
+    """Nobody reads the output any longer, as after ``| head -1``; the status is that of a tool killed by SIGPIPE."""
+
+    exit_status = 128 + 13
+
+
+def prepare_streams() -> None:
+    """Make the standard streams safe: closed ones are discarded, and characters that they lack are escaped."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed by the shell (`>&-`): the next file that is opened would take its place
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush_output() -> None:
+    """Write what is still buffered, so that a failure is reported instead of ignored when the process ends.
+
+    Raises:
+        OutputClosedError: Nobody reads the output.
+        StridedNetError: The output cannot be written.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise OutputClosedError("standard output is closed") from None
+    except OSError as error:
+        raise StridedNetError(f"cannot write to standard output: {error.strerror}") from None
+
+
+def discard_output() -> None:
+    """Discard what is still buffered for standard output."""
+    with suppress(OSError, ValueError, AttributeError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def give_matplotlib_a_folder() -> None:
+    """Let Matplotlib use our cache if its own folder is not writable; it would warn, and search all fonts each time."""
+    if "MPLCONFIGDIR" in os.environ:
+        return
+    own = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 -- without exceptions
+    if _is_writable(Path(own, "matplotlib")):
+        return
+    with suppress(StridedNetError, OSError):
+        folder = cache_folder() / "matplotlib"
+        if _is_writable(folder):
+            os.environ["MPLCONFIGDIR"] = str(folder)
+
+
+def _is_writable(folder: Path) -> bool:
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place.is_absolute() and os.access(place, os.W_OK | os.X_OK)
