@@ -14,7 +14,7 @@ from stridednet.data.batches import BatchStream
 from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
-from stridednet.data.scan import printable
+from stridednet.data.scan import printable, results_inside
 from stridednet.errors import InputError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
@@ -25,7 +25,7 @@ from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import build_model, check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, resolve
-from stridednet.run import Checkpoint, Run, SplitRow, check_free
+from stridednet.run import RUNS, Checkpoint, Run, SplitRow, check_free
 from stridednet.storage import written_whole
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
@@ -113,6 +113,9 @@ def follow(
         check_free(Path(out))
     _check_plot(plot)
     check_model(recipe.model)
+    warning = results_inside(recipe.data.dataset, RUNS if out is None else Path(out))
+    if warning:
+        observer.on_message(warning)
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
     data = prepare(recipe.data, recipe.image_size, observer.on_message)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.data.archive import dataset_name
+from stridednet.data.scan import results_inside
 from stridednet.executor.backend import Backend
 from stridednet.models.catalogue import check_model
 from stridednet.pipeline import check_keras
@@ -197,6 +198,9 @@ def run_design(
     for variant in design.variants:
         check_model(variant.recipe(design.base).model)
     folder = Path(out) if out is not None else SWEEPS / _name(design)
+    warning = results_inside(design.base.data.dataset, folder)
+    if warning:
+        observer.on_message(warning)
     trials = list(_trials(design, observer.on_message))
     observer.on_start(design.variants, len(trials))
     outcomes: dict[tuple[str, int], Outcome] = {}
