@@ -103,7 +103,7 @@ def unpack(archive: Path, folder: Path, shown: Path | None = None) -> None:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zipped:
                 _with_slashes(zipped)
-                zipped.extractall(folder)  # noqa: S202 -- zipfile itself keeps members inside the folder
+                zipped.extractall(folder, zipped.infolist())  # noqa: S202 -- zipfile itself keeps members inside the folder
         else:
             with tarfile.open(archive) as tarred:
                 tarred.extractall(folder, filter="data")
