@@ -14,7 +14,7 @@ from stridednet.data.batches import BatchStream
 from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
-from stridednet.data.scan import printable
+from stridednet.data.scan import printable, results_inside
 from stridednet.environment import check_keras
 from stridednet.errors import FigureError, RunError, StorageError, StridedNetError
 from stridednet.evaluation.classification import Classification, classify
@@ -26,7 +26,7 @@ from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import build_model, check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
-from stridednet.run import Checkpoint, Run, SplitRow, check_place
+from stridednet.run import RUNS, Checkpoint, Run, SplitRow, check_place
 from stridednet.storage import user_path, written_whole
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
@@ -115,6 +115,9 @@ def follow(
     check_place(folder)
     figure = None if plot is None else check_figure(plot)
     check_model(recipe.model)
+    warning = results_inside(recipe.data.dataset, RUNS if folder is None else folder)
+    if warning:
+        observer.on_message(warning)
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
     data = prepare(recipe.data, recipe.image_size, observer.on_message)

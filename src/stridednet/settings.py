@@ -121,6 +121,9 @@ class DataSettings(Settings):
     labels: Annotated[
         tuple[Annotated[str, AfterValidator(_printable)], ...], Field(strict=False)
     ] = ()  # empty: all classes
+    labels_from: str = ""  # "name", a CSV file, or CSV:FILES,LABELS; empty: the names of folders
+    exclude: Annotated[tuple[str, ...], Field(strict=False)] = ()  # patterns of files and folders to ignore
+    skip_empty: bool = False  # whether classes without training pictures are left out instead of being an error
     strict: bool = False  # whether a file that cannot be used is an error
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

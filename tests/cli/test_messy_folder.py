@@ -16,7 +16,7 @@ BAD = {
     "0/truncated.jpg": "truncated or corrupt: image file is truncated",
     "0/corrupt.png": "truncated or corrupt: broken data stream",
     "1/page.jpg": "not an image, or its format cannot be identified",
-    "1/movie.mp4": "not an image: the file name does not end in",
+    "1/movie.mp4": "not an image: neither the file name nor the content is that of an image",
     "2/gone.png": "broken symbolic link",
     "2/truncated.tif": "truncated or corrupt",
 }

@@ -118,6 +118,16 @@ def test_a_copy_of_another_data_set_is_rejected(own_cache: Path, small_caltech10
     assert list((own_cache / "datasets").iterdir()) == []
 
 
+def test_clutter_in_a_copy_is_not_counted(own_cache: Path, small_caltech101: Caltech101, tmp_path: Path) -> None:
+    tree = tmp_path / "official" / "101_ObjectCategories"
+    (tree / "0" / "._x.jpg").write_bytes(b"\0\5\x16\7")
+    (tree / "@eaDir" / "x").mkdir(parents=True)
+    (tree / "@eaDir" / "x.jpg").touch()
+    folder = small_caltech101.fetch(tree)
+    assert len(scan(folder).pictures) == 30
+    assert (own_cache / "datasets" / "caltech101").is_dir()
+
+
 @needs_caltech101
 def test_the_real_caltech101_ignores_its_background_class(own_cache: Path, caltech101: Path) -> None:
     (own_cache / "datasets").mkdir(parents=True)

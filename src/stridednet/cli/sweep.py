@@ -47,7 +47,29 @@ def sweep_command(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the base.")
     ] = None,
-    labels: Annotated[str | None, typer.Option(help="Classes to use, separated by commas. [default: all]")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Classes to use, separated by commas; a name with a comma is put in double quotes. Can be repeated. "
+            "[default: all]",
+        ),
+    ] = None,
+    labels_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="name|FILE.csv[:FILES,LABELS]",
+            help="Read labels from file names (cat.12.jpg is a cat), or from a CSV file, optionally with the names of "
+            "its columns. [default: from folders]",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Files and folders to ignore, such as '*_thumb.jpg'. Can be repeated."),
+    ] = None,
+    skip_empty: Annotated[
+        bool, typer.Option("--skip-empty", help="Leave out classes that have no training pictures.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +84,7 @@ def sweep_command(
 
     To continue an interrupted sweep, run the same command again. The test subset is not used.
     """
-    from stridednet.cli.train import names_of
+    from stridednet.cli.train import data_settings
     from stridednet.recipe import parse_override
     from stridednet.sweeps.claims import verdict_lines
     from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, design_sweep
@@ -73,8 +95,8 @@ def sweep_command(
     if plan is None and not vary:
         raise InputError("nothing to vary: give --vary KEY=V1,V2,... (such as model.stem_kernel=3,5,7) or --plan")
     settings = dict(map(parse_override, assignments or []))
-    if labels is not None:
-        settings["data.labels"] = names_of(labels)
+    given = data_settings(labels, labels_from, exclude, skip_empty=skip_empty)
+    settings |= {key: value for key, value in given.items() if value is not None}
     # Mistakes are reported before Keras is imported, which takes seconds.
     if plan is not None:
         design = SweepPlan.read(plan).design(

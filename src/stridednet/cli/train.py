@@ -1,6 +1,8 @@
 """``stridednet train``."""
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,8 +37,28 @@ def train_command(
         ),
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Classes to use, separated by commas. [default: all]")
+        list[str] | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Classes to use, separated by commas; a name with a comma is put in double quotes. Can be repeated. "
+            "[default: all]",
+        ),
     ] = None,
+    labels_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="name|FILE.csv[:FILES,LABELS]",
+            help="Read labels from file names (cat.12.jpg is a cat), or from a CSV file, optionally with the names of "
+            "its columns. [default: from folders]",
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Files and folders to ignore, such as '*_thumb.jpg'. Can be repeated."),
+    ] = None,
+    skip_empty: Annotated[
+        bool, typer.Option("--skip-empty", help="Leave out classes that have no training pictures.")
+    ] = False,
     recipe: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Name of a recipe, or a TOML file. [default: accurate]")
     ] = None,
@@ -101,8 +123,8 @@ def train_command(
         "seed": seed,
         "model.name": model,
         "precision": precision,
-        "data.labels": None if labels is None else names_of(labels),
         "data.strict": strict or None,
+        **data_settings(labels, labels_from, exclude, skip_empty=skip_empty),
     }
     if protocol is not None:
         chosen["data.train_per_class"], chosen["data.test_per_class"] = _protocol(protocol)
@@ -161,13 +183,45 @@ def _protocol(text: str) -> tuple[int, int]:
     return int(train), int(test)
 
 
+def data_settings(
+    labels: Sequence[str] | None, labels_from: str | None, exclude: Sequence[str] | None, *, skip_empty: bool
+) -> dict[str, Any]:
+    """Return the settings of options that `train` and `sweep` have in common; None for those that are not given.
+
+    Raises:
+        InputError: An option has no value.
+    """
+    if labels_from is not None and not labels_from.strip():
+        raise InputError(f"--labels-from: expected 'name' or a CSV file. Received: {labels_from!r}")
+    return {
+        "data.labels": None if labels is None else tuple(name for text in labels for name in names_of(text)),
+        "data.labels_from": None if labels_from is None else _with_absolute_path(labels_from),
+        "data.exclude": tuple(exclude) if exclude else None,
+        "data.skip_empty": skip_empty or None,
+    }
+
+
 def names_of(text: str) -> tuple[str, ...]:
-    """Parse the value of --labels, names separated by commas.
+    """Parse a value of --labels: names separated by commas, as a line of CSV.
+
+    >>> names_of('cat, "salt, pepper"," leading space"')
+    ('cat', 'salt, pepper', ' leading space')
 
     Raises:
         InputError: There are no names.
     """
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    fields = re.findall(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|$)', text)
+    names = tuple(quoted.replace('""', '"') or plain.strip() for quoted, plain in fields)
+    names = tuple(name for name in names if name)
     if not names:
         raise InputError(f"--labels: expected names separated by commas. Received: {text!r}")
     return names
+
+
+def _with_absolute_path(labels_from: str) -> str:
+    """Return the value of --labels-from with the path of a file in the current folder as an absolute path."""
+    for text, columns in ((labels_from, ""), labels_from.rpartition(":")[::2]):
+        path = Path(text).expanduser()
+        if text and path.is_file():
+            return f"{path.resolve()}:{columns}" if columns else str(path.resolve())
+    return labels_from

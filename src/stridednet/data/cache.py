@@ -24,7 +24,7 @@ import PIL
 from numpy.typing import NDArray
 
 from stridednet.data.decode import Pixels, UnusablePictureError, decode
-from stridednet.data.scan import Manifest, Picture, Problem
+from stridednet.data.manifest import Manifest, Picture, Problem
 from stridednet.errors import StorageError
 from stridednet.machine import usable_cores
 from stridednet.storage import cache_folder, folder_made_whole

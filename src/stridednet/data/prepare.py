@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from stridednet.data.batches import Batch, in_order, one_hot
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.duplicates import Duplicate, find_duplicates
-from stridednet.data.scan import Manifest, printable, scan
+from stridednet.data.manifest import Manifest
+from stridednet.data.scan import scan
 from stridednet.data.split import Split, split, split_per_class, with_fold
+from stridednet.data.tree import shown
 from stridednet.errors import DataError
 from stridednet.settings import DataSettings
 
@@ -69,10 +71,18 @@ def prepare(
     Raises:
         DataError: The data set cannot be used, or ``settings.strict`` is set and a file has a problem.
     """
-    scanned = scan(settings.dataset, settings.labels)
-    say(f"{len(scanned.pictures):,} pictures of {len(scanned.labels)} classes in {scanned.root}")
+    scanned = scan(
+        settings.dataset,
+        settings.labels,
+        labels_from=settings.labels_from,
+        exclude=settings.exclude,
+        skip_empty=settings.skip_empty,
+    )
+    say(f"{len(scanned.pictures):,} pictures of {len(scanned.labels)} classes in {scanned.shown_root}")
     if scanned.ignored_folders and not settings.labels:
-        say(f"ignored folders: {', '.join(map(printable, scanned.ignored_folders))}")
+        say(f"ignored folders: {', '.join(map(shown, scanned.ignored_folders))}")
+    for note in scanned.notes:
+        say(note)
     pictures = load_pictures(scanned, image_size)
     manifest = pictures.manifest
     _report_problems(manifest, settings.strict, say)
@@ -90,7 +100,7 @@ def prepare(
     )
     duplicates = find_duplicates(pictures, subset_of)
     for duplicate in duplicates:
-        say(f"identical pictures in different {duplicate.across}: {', '.join(duplicate.paths)}")
+        say(f"identical pictures in different {duplicate.across}: {', '.join(map(shown, duplicate.paths))}")
     targets = one_hot([picture.label for picture in manifest.pictures], manifest.labels)
     return TrainingData(pictures, divided, targets, duplicates, _hash(pictures, subset_of))
 
@@ -105,11 +115,12 @@ def _report_problems(manifest: Manifest, strict: bool, say: Callable[[str], None
     problems = manifest.problems
     if problems and strict:
         remedy = "it" if len(problems) == 1 else f"all {len(problems):,} unusable files"
+        path = shown(manifest.relative(problems[0].path))
         raise DataError(
-            f"{printable(str(problems[0].path))}: {problems[0].reason}; repair or remove {remedy}, or omit `strict`"
+            f"{manifest.shown_root}/{path}: {problems[0].reason}; repair or remove {remedy}, or omit `strict`"
         )
     for problem in problems:
-        say(f"skipped {manifest.relative(problem.path)}: {problem.reason}")
+        say(f"skipped {shown(manifest.relative(problem.path))}: {problem.reason}")
     if problems:
         say(f"skipped {len(problems):,} {'file' if len(problems) == 1 else 'files'} in total")
 

@@ -1,89 +1,26 @@
 """Scan a data set: list its pictures with their classes and subsets, and the files that cannot be used.
 
-A data set is a folder with one subfolder per class, a folder with ``train/``, ``val|valid|validation/`` and ``test/``
-that contain such folders, an archive of either, or the name of a built-in data set.
+A data set is a folder with one subfolder per class, a folder with subfolders for train, val and test that contain such
+folders, an archive of either, or the name of a built-in data set. Labels may also be in file names or in a CSV file.
 """
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from stridednet.data.archive import ARCHIVE_SUFFIXES, is_archive, is_clutter, unpacked
+from stridednet.data.archive import ARCHIVE_SUFFIXES, archives_folder, is_archive, path_in_archive, unpacked
+from stridednet.data.kinds import IMAGE_SUFFIXES, has_image_name, kind_of
+from stridednet.data.labels_from import read_labels
+from stridednet.data.layout import ClassFolder, Layout, find_layout, normalized, subset_named
+from stridednet.data.manifest import Manifest, Picture, Problem
 from stridednet.data.sources import SOURCES
+from stridednet.data.tree import Tree, in_csv, printable, shown
 from stridednet.errors import DataError
 from stridednet.storage import user_path
 
-Subset = Literal["train", "val", "test"]
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
-_SUBSET_OF_FOLDER: dict[str, Subset] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image file, its class, and its subset if the data set has predefined subsets."""
-
-    path: Path
-    label: str
-    subset: Subset | None = None
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A file that cannot be used, and the reason."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The contents of a data set, as returned by `scan`.
-
-    Attributes:
-        root: The folder of the data set.
-        labels: The classes, in the order of the model's outputs.
-        pictures: The pictures, in a fixed order.
-        problems: The files that cannot be used.
-        ignored_folders: Names of the folders that are neither a class nor a subset.
-    """
-
-    root: Path
-    labels: tuple[str, ...]
-    pictures: tuple[Picture, ...]
-    problems: tuple[Problem, ...] = ()
-    ignored_folders: tuple[str, ...] = ()
-
-    @property
-    def has_subsets(self) -> bool:
-        """Whether the data set has predefined subsets."""
-        return any(picture.subset is not None for picture in self.pictures)
-
-    def relative(self, path: Path) -> str:
-        """Return a path relative to the root of the data set, with forward slashes, as run directories list it."""
-        return printable(path.relative_to(self.root).as_posix())
-
-    def without(self, problems: Sequence[Problem]) -> "Manifest":
-        """Return the manifest with the pictures of ``problems`` removed and the problems added."""
-        removed = {problem.path for problem in problems}
-        kept = tuple(picture for picture in self.pictures if picture.path not in removed)
-        return replace(self, pictures=kept, problems=(*self.problems, *problems))
-
-
-def printable(text: str) -> str:
-    """Return text with the bytes of a file name that are not valid UTF-8 shown as escape sequences."""
-    return text.encode("utf-8", "backslashreplace").decode()
+__all__ = ["Manifest", "Picture", "Problem", "check_dataset", "dataset_root", "printable", "scan"]
 
 
 def check_dataset(dataset: str | os.PathLike[str]) -> None:
@@ -101,6 +38,17 @@ def check_dataset(dataset: str | os.PathLike[str]) -> None:
         raise DataError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVE_SUFFIXES)})")
 
 
+def results_inside(dataset: str | os.PathLike[str], results: Path) -> str | None:
+    """Return a warning if the folder for results is inside the folder of the data set; None if it is not."""
+    root = Path(dataset).expanduser()
+    if os.fspath(dataset) in SOURCES or not root.is_dir() or not results.resolve().is_relative_to(root.resolve()):
+        return None
+    return (
+        f"the results in {shown(str(results))} are inside the data set, which ignores them when it is read again; "
+        "use `out` to write them elsewhere"
+    )
+
+
 def dataset_root(dataset: str | os.PathLike[str]) -> Path:
     """Return the folder of a data set, after downloading or unpacking it if necessary.
 
@@ -109,21 +57,44 @@ def dataset_root(dataset: str | os.PathLike[str]) -> Path:
     Raises:
         DataError: The data set is neither a folder, nor an archive, nor built in.
     """
+    return _located(dataset)[0]
+
+
+def _located(dataset: str | os.PathLike[str]) -> tuple[Path, str]:
+    """Return the folder of a data set, and how messages name it if it was unpacked from an archive."""
     check_dataset(dataset)
     name = os.fspath(dataset)
     if name in SOURCES:
-        return SOURCES[name].fetch()
+        return SOURCES[name].fetch(), ""
     path = user_path(name, "dataset")
-    return path if path.is_dir() else unpacked(path)
+    if path.is_dir():
+        return path, ""
+    root = unpacked(path)
+    return root, str(path / path_in_archive(root))
 
 
-def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifest:
-    """List the pictures of a data set. No picture is opened, and nothing is written into the data set.
+def scan(
+    dataset: str | os.PathLike[str],
+    labels: Sequence[str] = (),
+    *,
+    labels_from: str = "",
+    exclude: Sequence[str] = (),
+    skip_empty: bool = False,
+) -> Manifest:
+    """List the pictures of a data set. Nothing is written into the data set.
+
+    Only files without one of the usual suffixes of images are opened, to see whether they are images.
 
     Args:
         dataset: A folder with one subfolder per class, or with the subfolders ``train``, ``val`` and ``test`` that
             contain such folders; a ``.zip`` or ``.tar.gz`` archive of one; or the name of a built-in data set.
         labels: The classes to use, in any order; empty for all.
+        labels_from: Where labels are: empty for the names of folders; ``"name"`` for the part of each file name before
+            its number, as in ``cat.12.jpg``; or a CSV file of file names and labels, by its path in the data set or an
+            absolute path, optionally with the two columns: ``"labels.csv:file,label"``.
+        exclude: Files and folders to ignore, as patterns with ``*`` and ``?``: of names, or with a slash of paths
+            relative to the data set.
+        skip_empty: Whether to leave out classes without training pictures. By default, they are an error.
 
     Returns:
         The manifest: sorted ``labels``, and ``pictures`` sorted by class and path, each with its ``path``, ``label``
@@ -131,7 +102,7 @@ def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifes
         that cannot be used are in ``problems``; damaged pictures are found only when they are decoded.
 
     Raises:
-        DataError: The data set does not exist, has fewer than two classes, a class without pictures, or an ambiguous
+        DataError: The data set does not exist, has fewer than two classes, classes without pictures, or an ambiguous
             layout, or one of ``labels`` is unknown.
         DownloadError: A built-in data set cannot be downloaded.
         StorageError: The cache cannot be written.
@@ -141,57 +112,145 @@ def scan(dataset: str | os.PathLike[str], labels: Sequence[str] = ()) -> Manifes
         >>> manifest.labels, len(manifest.pictures)
         (('1', '7'), 1000)
     """
-    root = dataset_root(dataset)
-    layout = _layout(root, left_out=_left_out(dataset, labels))
-    chosen = _chosen_labels(layout, labels)
-    untrained = {folder.name for folder, _ in layout.classes} - set(layout.known)
-    if untrained and not labels:
+    root, archive = _located(dataset)
+    tree = Tree(root, exclude, archive or None)
+    wanted = tuple(sorted({normalized(label) for label in labels}))
+    if labels_from:
+        found = _from_labels(tree, labels_from)
+    else:
+        found = _from_folders(tree, find_layout(tree, _left_out(dataset, wanted), wanted))
+    chosen = _chosen_labels(tree, found, wanted)
+    trained = {picture.label for picture in found.pictures if picture.subset in (None, "train")}
+    empty = [label for label in chosen if label not in trained]
+    if not skip_empty:
+        _require_training_pictures(tree, found, empty, only_elsewhere=() if wanted else found.untrained)
+    used = tuple(label for label in chosen if label in trained)
+    if len(used) < 2:
         raise DataError(
-            f"{root} has no training images of {', '.join(sorted(untrained))}; "
-            "add some, or select other classes with `labels`"
+            f"{tree.shown(root)} has training images of only {len(used)} classes, but a classifier needs at least two; "
+            f"classes without: {', '.join(map(shown, (*empty, *found.untrained)))}"
         )
-
-    pictures: list[Picture] = []
-    problems = [Problem(path, "not in a class folder") for folder in layout.above for path in _loose_pictures(folder)]
-    for folder, subset in layout.classes:
-        if folder.name in chosen:
-            for path in _files(folder):
-                reason = _why_unusable(path)
-                if reason:
-                    problems.append(Problem(path, reason))
-                else:
-                    pictures.append(Picture(path, folder.name, subset))
-    manifest = Manifest(root, chosen, tuple(pictures), tuple(problems), layout.ignored)
-    _require_pictures(manifest)
-    return manifest
+    return Manifest(
+        root,
+        used,
+        tuple(picture for picture in found.pictures if picture.label in used),
+        tuple(problem for problem, label in found.problems if label is None or label in chosen),
+        found.ignored,
+        (*found.notes, *_notes(tree, [*empty, *(() if wanted else found.untrained)])),
+        archive,
+    )
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Class folders and their subsets, in a fixed order; the folders above them; the available labels."""
+class _Found:
+    """All pictures of a data set, and its problems, each with the label of its class folder if it is in one.
 
-    root: Path
-    classes: tuple[tuple[Path, Subset | None], ...]
-    above: tuple[Path, ...]
+    ``known`` are the labels that can be selected, ``untrained`` those of classes that are only in other subsets.
+    """
+
+    pictures: tuple[Picture, ...]
+    problems: tuple[tuple[Problem, str | None], ...]
     known: tuple[str, ...]
-    ignored: tuple[str, ...]
+    untrained: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    hint: str = ""
+    from_labels: bool = False
 
 
-def _layout(root: Path, left_out: Sequence[str]) -> _Layout:
-    folders = _subfolders(root)
-    parts, ignored = _subset_folders(folders)
-    if parts:
-        found: list[tuple[Path, Subset | None]] = [
-            (folder, subset) for part, subset in parts for folder in _subfolders(part)
-        ]
-        above = [root, *(part for part, _ in parts)]
-    else:
-        ignored = [name for name in left_out if (root / name).is_dir()]
-        found = [(folder, None) for folder in folders if folder.name not in ignored]
-        above = [root]
-    classes = sorted(found, key=lambda item: (item[0].name, item[0]))
-    known = sorted({folder.name for folder, subset in classes if subset in (None, "train")})
-    return _Layout(root, tuple(classes), tuple(above), tuple(known), tuple(sorted(ignored)))
+def _from_folders(tree: Tree, layout: Layout) -> _Found:
+    problems: list[tuple[Problem, str | None]] = [
+        (Problem(path, "not in a class folder"), None)
+        for folder in layout.above
+        for path in tree.files(folder)
+        if has_image_name(path) and path.is_file()
+    ]
+    pictures = []
+    for folder in layout.classes:
+        for path in tree.walk(folder.path):
+            reason = _why_unusable(path)
+            if reason:
+                problems.append((Problem(path, reason), folder.label))
+            else:
+                pictures.append(Picture(path, folder.label, folder.subset))
+    return _Found(
+        tuple(pictures),
+        tuple(problems),
+        layout.labels,
+        tuple(sorted({folder.label for folder in layout.classes} - set(layout.labels))),
+        layout.ignored,
+        layout.notes,
+        _hint(tree, layout.classes),
+    )
+
+
+def _hint(tree: Tree, classes: Sequence[ClassFolder]) -> str:
+    deeper = [folder.path for folder in classes if len(tree.subfolders(folder.path)) >= 2]
+    if deeper:
+        return f"did you mean {tree.shown(deeper[0])}?"
+    return (
+        "a data set has one subfolder per class, or names its classes in file names or in a CSV file, see `labels_from`"
+    )
+
+
+def _from_labels(tree: Tree, source: str) -> _Found:
+    """Return the pictures whose labels are in their names or in a CSV file. Folders only say the subset."""
+    usable, problems = [], []
+    for path in tree.walk(tree.root):
+        reason = _why_unusable(path)
+        if not reason:
+            usable.append(path)
+        elif has_image_name(path):
+            problems.append((Problem(path, reason), None))
+    read = read_labels(tree, usable, source, (tree.root, *_folders_of_archive(tree.root)))
+    problems += [(Problem(path, "listed with several labels"), None) for path in read.conflicting]
+    problems += [(Problem(path, "listed, but there is no such file"), None) for path in read.missing]
+    subset_of_folder = {folder: subset_named(folder.name) for folder in tree.subfolders(tree.root)}
+    if "train" not in subset_of_folder.values() or len(set(subset_of_folder.values())) == 1:
+        subset_of_folder = {}
+    labeled_folders = {_top(tree, path) for path in read.labels}
+    ignored = {folder for folder in tree.subfolders(tree.root) if folder not in labeled_folders}
+    pictures = []
+    for path in usable:
+        top = _top(tree, path)
+        if path in read.labels:
+            subset = read.subsets.get(path) if read.subsets else subset_of_folder.get(top)
+            pictures.append(Picture(path, read.labels[path], subset))
+        elif top not in ignored and path not in read.conflicting:
+            problems.append((Problem(path, read.source), None))
+    pictures.sort(key=lambda picture: (picture.label, picture.path))
+    known = {picture.label for picture in pictures if picture.subset in (None, "train")}
+    return _Found(
+        tuple(pictures),
+        tuple(problems),
+        tuple(sorted(known)),
+        tuple(sorted({picture.label for picture in pictures} - known)),
+        tuple(sorted(folder.name for folder in ignored if any(map(has_image_name, tree.walk(folder))))),
+        from_labels=True,
+        hint=f"the labels from {source!r} are {', '.join(map(shown, sorted(known)))}" if known else "",
+    )
+
+
+def _top(tree: Tree, path: Path) -> Path:
+    return tree.root / path.relative_to(tree.root).parts[0]
+
+
+def _folders_of_archive(root: Path) -> list[Path]:
+    """Return the folders above the root of an archive's content, where a CSV file may be."""
+    depth = len(path_in_archive(root).parts) if root.is_relative_to(archives_folder()) else 0
+    return list(root.parents[:depth])
+
+
+def _notes(tree: Tree, left_out: Sequence[str]) -> list[str]:
+    notes = []
+    if left_out:
+        notes.append(f"classes left out, since they have no training images: {', '.join(map(shown, left_out))}")
+    for pattern, count in tree.excluded.items():
+        notes.append(f"excluded by {pattern!r}: {count:,} {'file or folder' if count == 1 else 'files and folders'}")
+    if tree.results:
+        folders = sorted(shown(folder.relative_to(tree.root).as_posix()) for folder in tree.results)
+        notes.append(f"ignored, since they contain results of trainings: {', '.join(folders)}")
+    return notes
 
 
 def _left_out(dataset: str | os.PathLike[str], labels: Sequence[str]) -> list[str]:
@@ -199,103 +258,59 @@ def _left_out(dataset: str | os.PathLike[str], labels: Sequence[str]) -> list[st
     return [name for name in source.left_out if name not in labels] if source else []
 
 
-def _require_pictures(manifest: Manifest) -> None:
-    found = Counter(picture.label for picture in manifest.pictures if picture.subset in (None, "train"))
-    for label in manifest.labels:
-        if not found[label]:
-            where = manifest.root / "train" if manifest.has_subsets else manifest.root
-            raise DataError(
-                f"class '{printable(label)}' has no images in {where}; add some, or select other classes with `labels`"
-            )
+def _require_training_pictures(tree: Tree, found: _Found, empty: Sequence[str], only_elsewhere: Sequence[str]) -> None:
+    where = tree.shown(tree.root)
+    remedy = "add some, omit them with `skip_empty`, or select other classes with `labels`"
+    if only_elsewhere:
+        raise DataError(f"{where} has no training images of {', '.join(map(shown, only_elsewhere))}; {remedy}")
+    if not empty:
+        return
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for problem, label in found.problems:
+        if label in empty:
+            reasons[label or ""][problem.reason] += 1
+    texts = []
+    for label in empty:
+        skipped = [
+            f"{count:,} {'file' if count == 1 else 'files'} skipped: {why}" for why, count in reasons[label].items()
+        ]
+        texts.append(f"'{shown(label)}'" + (f" ({', '.join(skipped)})" if skipped else ""))
+    noun = "class" if len(texts) == 1 else "classes"
+    verb = "has" if len(texts) == 1 else "have"
+    subset = "training images" if any(picture.subset for picture in found.pictures) else "images"
+    raise DataError(f"{noun} {', '.join(texts)} {verb} no {subset} in {where}; {remedy}")
 
 
-def _chosen_labels(layout: _Layout, wanted: Sequence[str]) -> tuple[str, ...]:
-    root, known = layout.root, layout.known
+def _chosen_labels(tree: Tree, found: _Found, wanted: Sequence[str]) -> tuple[str, ...]:
+    root, known = tree.shown(tree.root), found.known
     names = {printable(label): label for label in known}  # recipes contain labels in this form
     wanted = [names.get(printable(label), label) for label in wanted]
     unknown = [label for label in wanted if label not in known]
     if unknown:
-        raise DataError(f"{root} has no class {', '.join(map(repr, unknown))}; available labels: {', '.join(known)}")
-    chosen = tuple(sorted(set(wanted))) or known
+        raise DataError(
+            f"{root} has no class {', '.join(map(repr, unknown))}; available labels: {shown(in_csv(known))}"
+        )
+    chosen = tuple(wanted) or known
     if len(chosen) >= 2:
         return chosen
     if wanted:
         raise DataError(
-            f"labels: a classifier needs at least two classes of: {', '.join(known)}. Received: {', '.join(wanted)}"
+            f"labels: a classifier needs at least two classes of: {shown(in_csv(known))}. "
+            f"Received: {shown(', '.join(wanted))}"
         )
-    deeper = [folder for folder, _ in layout.classes if len(_subfolders(folder)) >= 2]
-    hint = f"did you mean {deeper[0]}?" if deeper else "a data set has one subfolder per class"
-    count = "only one class folder" if chosen else "no class folders"
-    raise DataError(f"{root} has {count}, but a classifier needs at least two classes; {hint}")
-
-
-def _subset_folders(folders: list[Path]) -> tuple[list[tuple[Path, Subset]], list[str]]:
-    """Return the folders that are subsets, and the names of those that are ignored; nothing if all are classes."""
-    parts = [
-        (folder, _SUBSET_OF_FOLDER[folder.name.lower()])
-        for folder in folders
-        if folder.name.lower() in _SUBSET_OF_FOLDER and _subfolders(folder)
-    ]
-    subsets = [subset for _, subset in parts]
-    if "train" not in subsets:
-        return [], []
-    if set(subsets) == {"train"}:
-        train = parts[0][0]
-        others = [folder for folder in folders if folder != train]
-        if len(_subfolders(train)) < 2 or _loose_pictures(train):
-            return [], []  # a class named train
-        unexpected = [folder for folder in others if folder.name.lower() not in _SUBSET_OF_FOLDER]
-        if unexpected:
-            raise DataError(
-                f"ambiguous layout: {train} looks like a subset, but {unexpected[0]} next to it looks like a class; "
-                f"use {train} as the data set, or rename one of the folders"
-            )
-    repeated = [subset for subset, count in Counter(subsets).items() if count > 1]
-    if repeated:
-        names = ", ".join(str(folder) for folder, subset in parts if subset == repeated[0])
-        raise DataError(f"several folders for the {repeated[0]} subset: {names}; keep only one of them")
-    used = {folder for folder, _ in parts}
-    return parts, [folder.name for folder in folders if folder not in used]
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_clutter(entry.name))
-    except OSError as error:
-        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from None
-
-
-def _loose_pictures(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not is_clutter(path.name) and path.is_file()
-    )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield all files below a class folder, in a fixed order. Cyclic symbolic links are not followed."""
-    seen: set[str] = set()
-
-    def stop(error: OSError) -> None:
-        raise DataError(f"cannot read the folder {error.filename}: {error.strerror}")
-
-    for here, below, names in os.walk(folder, onerror=stop, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(name for name in below if not is_clutter(name))
-        for name in sorted(names):
-            if not is_clutter(name):
-                yield Path(here, name)
+    count = "only one class" if chosen else "no classes"
+    if not found.from_labels:
+        count = "only one class folder" if chosen else "no class folders"
+    raise DataError(f"{root} has {count}, but a classifier needs at least two classes; {found.hint}")
 
 
 def _why_unusable(path: Path) -> str | None:
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return f"not an image: the file name does not end in {', '.join(sorted(IMAGE_SUFFIXES))}"
     if not path.is_file():
         return "not a regular file" if path.exists() else "broken symbolic link"
-    return None
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return None
+    try:
+        kind = kind_of(path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None if kind.is_read else kind.reason

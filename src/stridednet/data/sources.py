@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stridednet.data.archive import innermost, is_archive, unpack
+from stridednet.data.clutter import is_clutter
 from stridednet.errors import DataError, DownloadError, StorageError
 from stridednet.storage import cache_folder, folder_made_whole
 
@@ -145,8 +146,8 @@ class Caltech101(Source):
     def _tree(self, content: Path, origin: Path) -> Path:
         tree = content / "101_ObjectCategories"
         tree = tree if tree.is_dir() else innermost(content)
-        classes = [entry for entry in tree.iterdir() if entry.is_dir()]
-        images = sum(1 for folder in classes for _ in folder.glob("*.jpg"))
+        classes = [entry for entry in tree.iterdir() if entry.is_dir() and not is_clutter(entry.name)]
+        images = sum(1 for folder in classes for file in folder.glob("*.jpg") if not is_clutter(file.name))
         if (len(classes), images) != (self.classes, self.images):
             raise DataError(
                 f"{origin} is not {self.name}: it contains {images:,} .jpg files in {len(classes)} folders "

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.scan import Manifest, printable
+from stridednet.data.manifest import Manifest
+from stridednet.data.tree import shown
 from stridednet.errors import DataError
 
 Rows = NDArray[np.intp]
@@ -75,7 +76,7 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
         train, test = train_test_split(train, test_size=test_size, stratify=labels[train], random_state=seed)
     except ValueError as error:  # a subset would have fewer images than there are classes
         raise DataError(
-            f"{manifest.root}: {len(labels)} images of {len(manifest.labels)} classes are too few for "
+            f"{manifest.shown_root}: {len(labels)} images of {len(manifest.labels)} classes are too few for "
             f"test_size={test_size}: {error}"
         ) from None
     _require(manifest, labels[train], 1)
@@ -97,7 +98,7 @@ def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Spl
         DataError: A class has no images left to test on, or the data set has predefined subsets.
     """
     if any(picture.subset not in (None, "train") for picture in manifest.pictures):
-        raise DataError(f"{manifest.root} has predefined subsets; omit `train_per_class` to use them")
+        raise DataError(f"{manifest.shown_root} has predefined subsets; omit `train_per_class` to use them")
     labels = np.array([picture.label for picture in manifest.pictures], dtype=object)
     _require(manifest, labels, train + 1)
     rng = np.random.default_rng(seed)
@@ -131,8 +132,8 @@ def with_fold(whole: Split, manifest: Manifest, val_size: float, seed: int) -> S
         train, val = train_test_split(rows, test_size=val_size, stratify=labels, random_state=seed)
     except ValueError as error:
         raise DataError(
-            f"{manifest.root}: {len(rows)} training images of {len(manifest.labels)} classes are too few for a val "
-            f"subset of {val_size:.0%}: {error}"
+            f"{manifest.shown_root}: {len(rows)} training images of {len(manifest.labels)} classes are too few for a "
+            f"val subset of {val_size:.0%}: {error}"
         ) from None
     return replace(whole, train=train, val=val)
 
@@ -142,6 +143,6 @@ def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> Non
     for label in manifest.labels:
         if count[label] < least:
             raise DataError(
-                f"class '{printable(label)}' in {manifest.root} has too few usable images to split: {count[label]}, "
+                f"class '{shown(label)}' in {manifest.shown_root} has too few usable images to split: {count[label]}, "
                 f"but at least {least} are required; add some, or select other classes with `labels`"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.data.archive import dataset_name
+from stridednet.data.scan import results_inside
 from stridednet.environment import check_keras
 from stridednet.executor.backend import Backend
 from stridednet.lock import locked
@@ -199,6 +200,9 @@ def run_design(
         check_model(variant.recipe(design.base).model)
     folder = user_path(out, "out") if out is not None else SWEEPS / _name(design)
     check_writable(folder, "choose another folder with `out`")
+    warning = results_inside(design.base.data.dataset, folder)
+    if warning:
+        observer.on_message(warning)
     trials = list(_trials(design, observer.on_message))
     with locked(folder, "sweep"):
         return _run_trials(design, trials, folder, runner, observer, backend.device.type)
