@@ -128,8 +128,8 @@ def _print_layers(network: "Network") -> None:
             _shape(layer.output_shape),
             _count(layer.parameters),
             _count(layer.multiply_adds),
-            size_text(layer.activation_bytes),
-            "all" if field is None else _shape(field if field[0] != field[1] else field[:1]),
+            _bytes(layer.activation_bytes),
+            "?" if field is None else field if isinstance(field, str) else _pixels(field),
         )
     table.add_section()
     table.add_row(
@@ -137,13 +137,19 @@ def _print_layers(network: "Network") -> None:
         f"{network.name} on {_shape(network.input_shape)}",
         "",
         _count(network.parameters),
-        _count(network.multiply_adds),
-        size_text(network.activation_bytes),
+        _total(network),
+        _bytes(network.activation_bytes),
         "",
         style="bold",
     )
     wide_console().print(table)
-    print("\nmultiply-adds and memory (float32) are per image; field is the receptive field, in pixels of the image\n")
+    print("\nmultiply-adds and memory (float32) are per image; field is the receptive field, in pixels of the image")
+    unknown = list(dict.fromkeys(layer.kind for layer in network.layers if layer.multiply_adds is None))
+    if unknown:
+        print(f"?: unknown; what these layers compute is not analyzed: {', '.join(unknown)}")
+    elif not network.is_known:
+        print("?: unknown, since positions of the feature map do not correspond to positions in the image")
+    print()
 
 
 def _print_findings(findings: Sequence["Finding"]) -> None:
@@ -180,5 +186,22 @@ def _shape(sizes: Sequence[int]) -> str:
     return "x".join(str(size) if size else "?" for size in sizes)
 
 
-def _count(number: int) -> str:
+def _pixels(field: Sequence[int]) -> str:
+    return _shape(field[:1] if len(set(field)) == 1 else field)
+
+
+def _count(number: int | None) -> str:
+    if number is None:
+        return "?"
     return f"{number:,}" if number else "-"
+
+
+def _total(network: "Network") -> str:
+    """Return the multiply-adds of all layers, or of those for which they are known."""
+    if network.multiply_adds is not None or not network.least_multiply_adds:
+        return _count(network.multiply_adds)
+    return f"at least {network.least_multiply_adds:,}"
+
+
+def _bytes(count: int | None) -> str:
+    return "?" if count is None else size_text(count)
