@@ -184,26 +184,31 @@ def _sizes(shape: Any) -> Sizes:
 
 def _channel_axis(model: Any, rank: int) -> int | None:
     """Return the axis of the channels in a model's input, without the batch; None if it has none."""
-    first, steps, flat = _first_layout(model)
+    layout, steps, flat = _first_layout(model)
     if rank < 2 or (rank == 2 and not flat):
         return None
-    return steps if first == "channels_first" else -1
+    if not layout:
+        layout, steps = keras.config.image_data_format(), 0
+    return steps if layout == "channels_first" else -1
 
 
 def _first_layout(model: Any, steps: int = 0) -> tuple[str, int, bool]:
     """Return the data format of the first layer that has one, how many TimeDistributed it is in, and if it is 1D."""
+    flat = False
     for node in nodes_in_order(model):
         layer, inside = node.operation, steps
         while isinstance(layer, keras.layers.TimeDistributed):
             layer, inside = layer.layer, inside + 1
+        flat |= not inside and type(layer).__name__.removesuffix("Transpose").endswith("1D")
         found = getattr(layer, "data_format", None)
         if is_nested(layer):
-            found, inside, flat = _first_layout(layer, inside)
-            if found:
-                return found, inside, flat
-        elif isinstance(found, str) and not isinstance(layer, keras.layers.Flatten):
-            return found, inside, type(layer).__name__.removesuffix("Transpose").endswith("1D")
-    return ("", steps, False) if steps else (keras.config.image_data_format(), 0, False)
+            found, inside, flat_inside = _first_layout(layer, inside)
+            flat |= flat_inside
+        elif isinstance(layer, keras.layers.Flatten):
+            found = None
+        if isinstance(found, str) and found:
+            return found, inside, flat
+    return "", steps, flat
 
 
 def _channels_last(shape: Sizes, origin: Origin | None, layer: Any = None) -> Sizes:
