@@ -84,7 +84,9 @@ def _body(rng: random.Random, x: Any, rank: int, depth: int) -> Any:
                 x = nested(x)
         elif choice < 0.4:
             shared = _of("Conv", rank)(x.shape[-1], rng.randint(1, 3), padding="same", use_bias=False)
-            x = rng.choice([layers.Add(), layers.Concatenate(), layers.Maximum()])([x, shared(layers.ReLU()(shared(x)))])
+            x = rng.choice([layers.Add(), layers.Concatenate(), layers.Maximum()])(
+                [x, shared(layers.ReLU()(shared(x)))]
+            )
         else:
             x = _layer(rng, rank, channels=x.shape[-1])(x)
     return x
@@ -154,9 +156,7 @@ def test_fields_match_the_pixels_that_outputs_of_random_models_depend_on(start: 
         largest = [0] * rank
         cut = [False] * rank
         # Neighboring outputs may differ where a map was enlarged, so that the largest of several central ones counts.
-        places = [
-            tuple(min(max(size // 2 + offset, 0), size - 1) for size in sizes) for offset in range(-6, 7)
-        ]
+        places = [tuple(min(max(size // 2 + offset, 0), size - 1) for size in sizes) for offset in range(-6, 7)]
         for place, spans in zip(places, _read_by(model, rank, places), strict=True):
             gradients = _with_gradient(model, rank, place) if place in places[6:8] else spans
             for axis, (span, gradient) in enumerate(zip(spans, gradients, strict=True)):
@@ -285,7 +285,13 @@ class _Renamed(layers.Conv2D):
 
 @pytest.mark.parametrize(
     "unknown",
-    [_Custom(), _Overridden(3, 3), layers.Resizing(16, 16), layers.Lambda(lambda x: x[:, ::2]), layers.Reshape((8, -1, 3))],
+    [
+        _Custom(),
+        _Overridden(3, 3),
+        layers.Resizing(16, 16),
+        layers.Lambda(lambda x: x[:, ::2]),
+        layers.Reshape((8, -1, 3)),
+    ],
 )
 def test_unknown_layers_make_the_fields_after_them_unknown(unknown: Any) -> None:
     image = keras.Input((32, 32, 3))
@@ -339,7 +345,9 @@ def test_vectors_matrices_and_merges() -> None:
 
 def test_channels_first_through_nested_models_and_permutations() -> None:
     image = keras.Input((3, 20, 30))
-    inner = keras.Sequential([keras.Input((3, 20, 30)), layers.ReLU(), layers.Conv2D(4, 3, data_format="channels_first")])
+    inner = keras.Sequential(
+        [keras.Input((3, 20, 30)), layers.ReLU(), layers.Conv2D(4, 3, data_format="channels_first")]
+    )
     x = layers.Permute((2, 3, 1))(layers.ReLU()(inner(image)))
     network = describe(keras.Model(image, layers.Conv2D(5, (1, 3))(x)))
     assert network.input_shape == (20, 30, 3)

@@ -1,14 +1,15 @@
 """``stridednet train``."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.errors import InputError
 
 
+@only_json_on_stdout
 def train_command(
     dataset: Annotated[
         str | None,
@@ -117,7 +118,7 @@ def train_command(
         assert resume is not None  # noqa: S101  -- for the type checker
         result = pipeline.resume(resume, plot=plot, observer=observer)
     if as_json:
-        print(json.dumps(result.report, indent=2))
+        print_json(result.report)
         return
     print(f"\n{result.classification.text}")
     if result.report["data"]["split"] == "per class":

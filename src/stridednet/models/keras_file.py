@@ -26,8 +26,8 @@ _FOREIGN = {
     ".safetensors": "a file of weights",
     ".tflite": "a TensorFlow Lite model",
 }
-MODEL_SUFFIXES = (".keras", *_FOREIGN)
 _AS_KERAS = "save the model with model.save('model.keras') in the program that made it"
+_REGISTER = "register it before loading with @keras.saving.register_keras_serializable()"
 _BUILDER = "give the function that builds the model as FILE.py:function"
 
 _CONFIG, _METADATA = "config.json", "metadata.json"
@@ -71,9 +71,12 @@ def load_keras_file(file: str | Path) -> keras.Model:
     _check_format(path)
     config, version = _read_archive(path)
     try:
-        return keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False)
     except Exception as error:
         raise ModelError(_reason(path, config, version, error)) from error
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"{path} contains a {type(model).__name__}, not a model")
+    return model
 
 
 def _check_format(path: Path) -> None:
@@ -112,6 +115,8 @@ def _read_archive(path: Path) -> tuple[Any, str]:
             if broken is not None:
                 raise ModelError(f"{damaged}. The checksum of {broken} in it does not match")
             config = json.loads(archive.read(_CONFIG))
+            if not isinstance(config, dict) or "class_name" not in config:
+                raise ModelError(f"{path} is not a .keras file: its {_CONFIG} does not describe a model; {_AS_KERAS}")
             metadata = json.loads(archive.read(_METADATA)) if _METADATA in names else {}
     except ModelError:
         raise
@@ -138,11 +143,16 @@ def _reason(path: Path, config: Any, version: str, error: Exception) -> str:
     for part in parts:
         if _is_unknown(part):
             kind = part.get("class_name")
+            if kind == "function":
+                return (
+                    f"{path} contains a custom function, '{part.get('config')}', whose code is not in the file; "
+                    f"{_BUILDER}, or {_REGISTER}"
+                )
             if newer and str(part.get("module")).partition(".")[0] == "keras":
                 return f"{path} contains {kind}, which this version of Keras does not have; {hint}"
             return (
                 f"{path} contains a custom layer or object, {kind} ({_name(part)}), whose code is not in the file; "
-                f"{_BUILDER}, or register the class before loading with @keras.saving.register_keras_serializable()"
+                f"{_BUILDER}, or {_REGISTER}"
             )
     if newer:
         return f"{path} cannot be loaded; {hint}. {_one_line(error)}"
@@ -165,18 +175,23 @@ def _parts(config: Any) -> Iterator[dict[str, Any]]:
 def _name(part: dict[str, Any]) -> str:
     config = part.get("config")
     name = config.get("name") if isinstance(config, dict) else None
-    return f"'{name}'" if isinstance(name, str) else f"of module {part.get('module')}"
+    return f"'{name}'" if isinstance(name, str) else "without a name"
 
 
 def _is_unknown(part: dict[str, Any]) -> bool:
     """Return whether an object in a configuration is neither a part of Keras nor registered."""
-    kind, module = str(part["class_name"]), part.get("module")
-    if not isinstance(module, str) or module == "builtins" or "config" not in part:
+    kind, module, registered = str(part["class_name"]), part.get("module"), part.get("registered_name")
+    if not {"module", "config"} <= part.keys():
         return False
-    registered = part.get("registered_name")
+    if kind == "function":
+        registered = part["config"]
     if isinstance(registered, str) and keras.saving.get_registered_object(registered) is not None:
         return False
-    if module.partition(".")[0] != "keras":
+    if kind == "function":
+        return module == "builtins" or not str(module).startswith("keras")
+    if module == "builtins":
+        return False
+    if not isinstance(module, str) or module.partition(".")[0] != "keras":
         return True
     public: Any = keras
     for name in module.split(".")[1:]:
@@ -189,6 +204,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _one_line(error: Exception) -> str:
-    """Return an error's message in one line, without the configuration that Keras appends to it."""
-    message = " ".join(str(error).split("Full object config:")[0].split())
-    return message if message else type(error).__name__
+    """Return an error's message in one line, without the configurations and weights that Keras adds to it."""
+    message = str(error).split("Full object config:")[0].rpartition("Exception encountered: ")[2]
+    message = re.sub(r",? Target variable: <.*", "", " ".join(message.split()))
+    return message or type(error).__name__
