@@ -193,3 +193,9 @@ def test_hints_give_way_to_what_the_user_said() -> None:
 def test_terms_read_any_number(x: float, y: float) -> None:
     assert parse_term(f"l1_l2({x}, {y})", REGULARIZERS) == Term("l1_l2", (x, y))
     assert parse_term("none", REGULARIZERS) == Term("none", ())
+
+
+def test_spellings_that_keras_accepts_are_accepted() -> None:
+    recipe = Recipe().replace({"model.padding": "SAME", "model.kernel_initializer": "HeNormal"})
+    assert recipe == Recipe().replace({"model.padding": "same", "model.kernel_initializer": "he_normal"})
+    assert recipe.model.kernel_initializer == "he_normal"

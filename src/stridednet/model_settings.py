@@ -6,13 +6,15 @@ Defaults are the tutorial's. `models/catalogue.py` has the builders that take th
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from stridednet.conv2d.initialization import Initializer
-from stridednet.conv2d.window import Padding
+from stridednet.conv2d import initialization, window
 from stridednet.settings import ActivationName, Constraint, PositiveInt, Rate, Regularizer, Settings
 from stridednet.storage import path_text
 
+# In any spelling that Keras accepts.
+Initializer = Annotated[initialization.Initializer, BeforeValidator(initialization.standard_initializer)]
+Padding = Annotated[window.Padding, BeforeValidator(window.standard_padding)]
 Filters = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
 
 

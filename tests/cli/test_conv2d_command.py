@@ -73,7 +73,16 @@ def test_the_screen_of_a_chain(command: Command) -> None:
             "Keras does not support strides > 1 together with dilation_rate > 1.",
         ),
         (["8x8x3", "8,5", "8,5"], "layer 2: the kernel covers 5x5 pixels and does not fit into an input of 4x4"),
-        (["96x96x3", "8,3,groups=2"], "2 does not divide 3 input channels; use 1. Received: groups=2"),
+        (["96x96x3", "8,3,groups=2"], "2 does not divide 3 input channels; use groups 1. Received: groups=2"),
+        (
+            ["32x32x3", "--filters", "16", "--kernel-size", "3", "--groups", "3"],
+            "3 does not divide 16 filters; use groups 1, or 15 or 18 filters. Received: groups=3",
+        ),
+        (
+            ["32x32x3", "12,3", "16,3,groups=3"],
+            "3 does not divide 16 filters; use groups 1 or 2 or 4, or 15 or 18 filters. Received: groups=3",
+        ),
+        (["32x32x8", "12,3,groups=5"], "5 does not divide 8 input channels and 12 filters; use groups 1 or 2 or 4."),
         (["96x96x3", "8,3,padding=full"], "padding must be 'same' or 'valid'. Received: padding='full'"),
     ],
 )
@@ -83,3 +92,21 @@ def test_what_cannot_be_is_told_in_one_line(command: Command, arguments: list[st
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
+
+
+def test_groups_and_filters_that_are_proposed_work(command: Command) -> None:
+    for arguments in (["--filters", "15"], ["--filters", "18"]):
+        assert command("conv2d", "32x32x3", "--kernel-size", "3", "--groups", "3", *arguments).returncode == 0
+    assert command("conv2d", "32x32x3", "12,3", "16,3,groups=4").returncode == 0
+
+
+def test_what_keras_accepts_is_accepted(command: Command) -> None:
+    usual = command("conv2d", "32x32x3", "8,3x5,padding=same,kernel_initializer=he_normal", "--json")
+    assert usual.returncode == 0
+    for arguments in (
+        ["8,3x5,padding=SAME,kernel_initializer=HeNormal"],
+        ["8,(3, 5),padding=Same,kernel_initializer=he_normal"],
+        ["--filters", "8", "--kernel-size", "3,5", "--padding", "SAME", "--kernel-initializer", "HeNormal"],
+        ["--filters", "8", "--kernel-size", "(3, 5)", "--padding", "Same", "--kernel-initializer", "HeNormal"],
+    ):
+        assert command("conv2d", "32X32X3", *arguments, "--json").stdout == usual.stdout

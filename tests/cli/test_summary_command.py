@@ -93,7 +93,7 @@ def test_errors_are_one_line(command: Command, saved_model: Path, tmp_path: Path
     for arguments, message in (
         (["vggg"], "there is no model 'vggg'; choose vgg"),
         ([str(tmp_path)], f"{tmp_path} is not a run directory: it has no recipe.toml"),
-        ([str(broken)], f"{broken} is not a model that Keras can load"),
+        ([str(broken)], f"{broken} is not a .keras file, which is a zip archive"),
         ([str(tmp_path / "gone.keras")], f"no such model: {tmp_path / 'gone.keras'}; give a run directory"),
         (
             [str(saved_model), "--image-size", "32"],
@@ -109,3 +109,109 @@ def test_errors_are_one_line(command: Command, saved_model: Path, tmp_path: Path
         assert done.returncode == 2, done
         assert done.stderr.count("\n") == 1
         assert message in done.stderr
+
+
+BUILDER = """
+import ctypes
+
+import keras
+from keras import layers
+
+print("reading the file")
+
+
+class Halved(layers.Layer):
+    def call(self, x):
+        return x[:, ::2, ::2]
+
+
+def logits(width, height, depth, classes):
+    print("building")
+    libc = ctypes.CDLL(None)
+    libc.puts(b"a C library")
+    image = keras.Input((height, width, depth))
+    return keras.Model(image, layers.Dense(classes)(layers.Flatten()(image)))
+
+
+def custom(width, height, depth, classes):
+    image = keras.Input((height, width, depth))
+    x = layers.Conv2D(8, 7, padding="same", name="stem")(Halved(name="halved")(image))
+    x = layers.Conv2D(4, 3, strides=2, name="second")(x)
+    return keras.Model(image, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)), name="net")
+
+
+def dense(width, height, depth, classes):
+    vector = keras.Input((4,))
+    return keras.Model(vector, layers.Dense(classes)(layers.Dense(300_000)(vector)), name="net")
+"""
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Path:
+    file = tmp_path / "net.py"
+    file.write_text(BUILDER)
+    return file
+
+
+def test_a_builder_that_prints_does_not_spoil_the_json(
+    builder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stridednet", "summary", f"{builder}:logits", "--image-size", "16", "--json"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert not caught.value.code
+    output = capfd.readouterr()
+    assert json.loads(output.out)["parameters"] == 16 * 16 * 3 * 4 + 4
+    assert all(text in output.err for text in ("reading the file", "building", "a C library"))
+
+
+def test_unknown_layers_are_shown_as_unknown(command: Command, builder: Path, tmp_path: Path) -> None:
+    done = command("summary", f"{builder}:custom", "--diagram", str(tmp_path / "net.svg"))
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+    assert rows["halved"][3:] == ["-", "?", "27.6", "kB", "?"]
+    assert rows["stem"][-1] == "?"
+    assert rows["total"][5:8] == ["least", "2,861,872", "109.9"]  # 48 * 48 * 49 * 3 * 8 + 23 * 23 * 9 * 8 * 4 + 4 * 4
+    assert "?: unknown; what these layers compute is not analyzed: Halved" in done.stdout
+    for rule in (
+        "first kernel and image size",
+        "receptive field smaller",
+        "filters do not grow",
+        "activation and depth",
+    ):
+        assert rule not in done.stdout
+    assert "at least 2,861,872 multiply-adds" in (tmp_path / "net.svg").read_text()
+    numbers = json.loads(command("summary", f"{builder}:custom", "--json").stdout)
+    assert numbers["multiply_adds"] is None
+    assert [layer["receptive_field"] for layer in numbers["layers"]] == [None] * 5
+    assert [layer["multiply_adds"] for layer in numbers["layers"][:2]] == [None, 48 * 48 * 49 * 3 * 8]
+
+
+def test_a_network_of_dense_layers_only(command: Command, builder: Path) -> None:
+    done = command("summary", f"{builder}:dense")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "no advice"
+    assert done.stdout.splitlines()[2].split()[-1] == "all"
+
+
+@pytest.mark.usefixtures("builder")
+def test_other_files_are_named(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    (tmp_path / "model.h5").touch()
+    for source, expected in (
+        ("model.h5", "model.h5 is an HDF5 file, which is not loaded; save the model with model.save('model.keras')"),
+        ("gone.h5", "no such model: gone.h5"),
+        ("net.py", "net.py is a Python file; give the function that builds the model as FILE.py:function"),
+        ("saved", "saved is a TensorFlow SavedModel, which is not loaded"),
+    ):
+        monkeypatch.chdir(tmp_path)
+        done = command("summary", source)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {expected}")
+        assert done.stderr.count("\n") == 1
+    (tmp_path / "vgg").mkdir()
+    done = command("summary", "vgg")
+    assert done.returncode == 0
+    assert done.stderr == "note: vgg is the built-in model; for the file or folder here, write ./vgg\n"
+    assert command("summary", "./vgg").returncode == 2

@@ -156,6 +156,45 @@ def test_json_keeps_standard_output_clean(few_digits: Path, warm_command: Comman
     assert "epoch 3/3" in done.stderr
 
 
+LOUD = """
+import ctypes
+
+import keras
+from keras import layers
+
+print("loaded")
+
+
+class Loud(layers.Layer):
+    def call(self, x):
+        print("called")
+        return x
+
+
+def build(width, height, depth, classes):
+    print("built")
+    libc = ctypes.CDLL(None)
+    libc.puts(b"a C library")
+    image = keras.Input((height, width, depth))
+    x = layers.Flatten()(Loud()(layers.Rescaling(1 / 255)(image)))
+    return keras.Model(image, layers.Dense(classes, activation="softmax")(x))
+"""
+
+
+def test_a_model_that_prints_does_not_spoil_the_json(few_digits: Path, warm_command: Command, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(LOUD)
+    options = ("--set", "image_size=20", "--set", "batch_size=16", "--set", "epochs=1", "--json", "--out")
+    done = warm_command("train", few_digits, "--model", "net.py:build", *options, "run")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["report"]["support"] == 30
+    model = ("--set", f"model.name={tmp_path / 'net.py'}:build", "--vary", "epochs=1,2", "--seeds", "1")
+    done_sweep = warm_command("sweep", few_digits, *model, *options, "sweep")
+    assert done_sweep.returncode == 0, done_sweep.stderr
+    assert len(json.loads(done_sweep.stdout)["comparisons"]) == 2
+    for stderr in (done.stderr, done_sweep.stderr):
+        assert all(text in stderr for text in ("loaded", "built", "called", "a C library"))
+
+
 def _on_a_terminal(arguments: list[str], folder: Path) -> str:
     """Run a command on a pseudo-terminal of 80 columns, and return what it wrote."""
     control, terminal = os.openpty()

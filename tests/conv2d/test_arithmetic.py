@@ -210,8 +210,8 @@ def test_gain_matches_real_layers() -> None:
     ("arguments", "shape", "words"),
     [
         ({"strides": (2, 2), "dilation_rate": (2, 2)}, (8, 8, 4), "strides > 1 together with dilation_rate > 1"),
-        ({"groups": 3}, (8, 8, 3), "4 filters; use 1"),
-        ({"groups": 4}, (8, 8, 6), "6 input channels; use 1 or 2"),
+        ({"groups": 3}, (8, 8, 3), "4 filters; use a common divisor of both"),
+        ({"groups": 4}, (8, 8, 6), "6 input channels; use groups 1 or 2"),
         ({"kernel_size": (9, 3)}, (8, 8, 4), "use padding='same'"),
         ({"kernel_size": (0, 3)}, (8, 8, 4), "kernel_size must be at least 1"),
         ({"filters": 0}, (8, 8, 4), "filters must be at least 1"),
@@ -238,3 +238,27 @@ def test_keras_rejects_strides_with_dilation_too() -> None:
 )
 def test_unread_share_counts_a_pixel_once(rows: Sequence[int], columns: Sequence[int], unread: int) -> None:
     assert unread_share(rows, columns, (4, 6, 3)) == pytest.approx(unread / 24)
+
+
+def test_arguments_in_any_form_that_keras_accepts() -> None:
+    layer = Conv2DLayer(np.int64(8), 3, [2, 2], "SAME", kernel_initializer="HeNormal")  # type: ignore[arg-type]
+    assert layer == Conv2DLayer(8, (3, 3), (2, 2), "same", kernel_initializer="he_normal")
+    for wrong in ({"filters": 8.5}, {"filters": "8"}, {"kernel_size": (3, 3, 3)}, {"strides": None}):
+        with pytest.raises(ModelError, match="must be an integer"):
+            Conv2DLayer(**{"filters": 8, "kernel_size": 3, **wrong})  # type: ignore[arg-type]
+
+
+def test_every_spelling_of_an_initializer_in_keras_is_accepted() -> None:
+    spellings = keras.src.initializers.ALL_OBJECTS_DICT
+    accepted = []
+    for spelling in spellings:
+        try:
+            keras.initializers.get(spelling)((3, 3, 2, 4))
+        except (KeyError, NotImplementedError, TypeError, ValueError):  # not for a kernel, such as Identity
+            with pytest.raises(ModelError, match="kernel_initializer must be one of"):
+                Conv2DLayer(4, (3, 3), kernel_initializer=spelling)
+            continue
+        ours = Conv2DLayer(4, (3, 3), kernel_initializer=spelling).kernel_initializer
+        assert isinstance(keras.initializers.get(ours), spellings[spelling])
+        accepted.append(spelling)
+    assert len(accepted) > 20

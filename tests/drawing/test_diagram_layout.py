@@ -51,7 +51,7 @@ def test_the_boxes_of_a_users_model(networks: dict[str, Network]) -> None:
     assert [_summary(box) for box in boxes_of(networks["users"]).boxes[:6]] == [
         (Kind.INPUT, "Input", ""),
         (Kind.STRIDED, "Conv2D 8, 5x5, strides 2, same", "LeakyReLU, spatial dropout 0.1"),
-        (Kind.OTHER, "Sequential inner", ""),
+        (Kind.CONVOLUTION, "Conv2D 8, 3x3, valid", "ReLU"),  # of the nested model
         (Kind.CONVOLUTION, "DepthwiseConv2D 8", ""),
         (Kind.MERGE, "Concatenate", "batch norm"),
         (Kind.POOLING, "GlobalAveragePooling2D", ""),

@@ -63,7 +63,7 @@ def test_multiply_adds_by_hand() -> None:
     }  # fmt: skip
     assert network.by_name["pool"].receptive_field == (3 + 2 + 2 + 1, 2 + 2 + 2 + 1)
     assert network.by_name["pool"].jump == (2, 2)
-    assert network.by_name["dense"].receptive_field is None
+    assert network.by_name["dense"].receptive_field == "all"
     assert network.by_name["conv"].activation_bytes == 7 * 7 * 6 * 4
 
 

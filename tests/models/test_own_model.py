@@ -8,7 +8,7 @@ import pytest
 import stridednet
 from stridednet.errors import ModelError, RecipeError
 from stridednet.models.catalogue import build_model, check_model
-from stridednet.models.own_model import absolute_name
+from stridednet.models.own_model import absolute_name, call_builder
 from stridednet.recipe import Recipe, builtin_recipes, load_recipe
 from stridednet.run import Run
 
@@ -139,3 +139,23 @@ def test_a_wrong_model_is_told_before_pictures_are_read(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no file"):
         stridednet.train(tmp_path, settings={"model.name": "gone.py:build"}, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_only_training_needs_probabilities(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(_model("keras.Model(image, layers.Dense(classes)(x))"))
+    model = call_builder(f"{tmp_path / 'net.py'}:build", 20, 4)
+    assert model.output_shape == (None, 4)
+
+
+def test_an_exception_in_the_models_own_layers_is_reported_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "import keras\nfrom keras import layers\n\n"
+        "class Odd(layers.Layer):\n"
+        "    def compute_output_shape(self, shape):\n        return shape\n\n"
+        "    def call(self, x):\n        raise KeyError('odd\\nkey')\n\n"
+        "def build(width, height, depth, classes):\n"
+        "    image = keras.Input((height, width, depth))\n    x = layers.Flatten()(Odd()(image))\n"
+        "    return keras.Model(image, layers.Dense(classes, activation='softmax')(x))\n"
+    )
+    with pytest.raises(ModelError, match=r"net\.py(:\d+)?: .* raises KeyError: [^\n]*$"):
+        build_model(_settings(f"{tmp_path / 'net.py'}:build").model, 20, 4)

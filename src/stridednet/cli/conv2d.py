@@ -9,7 +9,7 @@ import typer
 
 from stridednet.cli.paths import path_option
 from stridednet.cli.screen import size_text, wide_console
-from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, never_read, unread_share
+from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, check_groups, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
 
@@ -99,13 +99,18 @@ def _facts(
         raise InputError(
             "give either a single layer by --filters and --kernel-size or a chain of layers as arguments, not both"
         )
+    size = parse_shape(shape)
     if layers:
-        chosen = [parse_layer(text, shared) for text in layers]
+        chosen: list[Conv2DLayer] = []
+        for text in layers:
+            chosen.append(parse_layer(text, shared, chosen[-1].filters if chosen else size[2]))
     elif filters is None or kernel_size is None:
         raise InputError("a single layer needs --filters and --kernel-size, such as --filters 16 --kernel-size 7")
     else:
+        if min(size[2], filters, shared["groups"]) > 0:
+            check_groups(shared["groups"], filters, size[2])
         chosen = [Conv2DLayer(filters, parse_pair(kernel_size, "--kernel-size"), **shared)]
-    return chain(parse_shape(shape), chosen)
+    return chain(size, chosen)
 
 
 def _reject_options_with_run(context: typer.Context) -> None:

@@ -1,7 +1,7 @@
 """``stridednet summary``: the layers of a model, their cost, and advice on them."""
 
 import dataclasses
-import json
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.cli.screen import size_text, wide_console
 from stridednet.errors import InputError
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from stridednet.conv2d.finding import Finding
     from stridednet.conv2d.network import LayerRecord, Network
 
+# Of files that hold a model, in whatever format: `load_keras_file` says what can be done about it.
+_MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx", ".pb", ".pickle", ".pkl", ".pt", ".pth", ".tflite")
 _STYLES = {"problem": "bold red", "advice": "bold yellow", "note": "bold cyan"}
 
 
+@only_json_on_stdout
 def summary_command(
     source: Annotated[
         str, typer.Argument(metavar="MODEL_OR_RUN", help="Model name, FILE.py:function, .keras file, or run directory.")
@@ -52,7 +56,7 @@ def summary_command(
 
         draw_diagram(network, diagram)
     if as_json:
-        print(json.dumps(_numbers(network, findings), indent=2))
+        print_json(_numbers(network, findings))
         return
     _print_layers(network)
     _print_findings(findings)
@@ -61,10 +65,16 @@ def summary_command(
 
 
 def _network(source: str, image_size: int | None, classes: int, recipe: str, assignments: list[str]) -> "Network":
+    from stridednet.model_settings import MODEL_SETTINGS, is_own_model
     from stridednet.recipe import load_recipe, parse_override
 
     path = path_option(source)
-    if path.is_dir() or path.suffix == ".keras":
+    if source in MODEL_SETTINGS:
+        if path.exists():
+            print(
+                f"note: {source} is the built-in model; for the file or folder here, write ./{source}", file=sys.stderr
+            )
+    elif path.exists() or path.suffix.lower() in _MODEL_SUFFIXES:
         if image_size is not None or assignments:
             raise InputError(f"{path} is a saved model: --image-size and --set only apply to a model given by name")
         return _saved_network(path)
@@ -75,13 +85,20 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
 
     from stridednet.models.catalogue import build_model
     from stridednet.models.description import describe
+    from stridednet.models.own_model import call_builder
 
+    if is_own_model(chosen.model.name):
+        return describe(call_builder(chosen.model.name, chosen.image_size, classes))
     return describe(build_model(chosen.model, chosen.image_size, classes))
 
 
 def _saved_network(path: Path) -> "Network":
     if not path.exists():
         raise InputError(f"no such model: {path}; give a run directory, a .keras file, or a model name")
+    if (path / "saved_model.pb").exists():
+        raise InputError(
+            f"{path} is a TensorFlow SavedModel, which is not loaded; save the model with model.save('model.keras')"
+        )
     from stridednet.models.description import describe
     from stridednet.models.keras_file import load_keras_file
     from stridednet.run import Run
@@ -130,8 +147,8 @@ def _print_layers(network: "Network") -> None:
             _shape(layer.output_shape),
             _count(layer.parameters),
             _count(layer.multiply_adds),
-            size_text(layer.activation_bytes),
-            "all" if field is None else _shape(field if field[0] != field[1] else field[:1]),
+            _bytes(layer.activation_bytes),
+            "?" if field is None else field if isinstance(field, str) else _pixels(field),
         )
     table.add_section()
     table.add_row(
@@ -139,13 +156,19 @@ def _print_layers(network: "Network") -> None:
         f"{network.name} on {_shape(network.input_shape)}",
         "",
         _count(network.parameters),
-        _count(network.multiply_adds),
-        size_text(network.activation_bytes),
+        _total(network),
+        _bytes(network.activation_bytes),
         "",
         style="bold",
     )
     wide_console().print(table)
-    print("\nmultiply-adds and memory (float32) are per image; field is the receptive field, in pixels of the image\n")
+    print("\nmultiply-adds and memory (float32) are per image; field is the receptive field, in pixels of the image")
+    unknown = list(dict.fromkeys(layer.kind for layer in network.layers if layer.multiply_adds is None))
+    if unknown:
+        print(f"?: unknown; what these layers compute is not analyzed: {', '.join(unknown)}")
+    elif not network.is_known:
+        print("?: unknown, since positions of the feature map do not correspond to positions in the image")
+    print()
 
 
 def _print_findings(findings: Sequence["Finding"]) -> None:
@@ -182,5 +205,22 @@ def _shape(sizes: Sequence[int]) -> str:
     return "x".join(str(size) if size else "?" for size in sizes)
 
 
-def _count(number: int) -> str:
+def _pixels(field: Sequence[int]) -> str:
+    return _shape(field[:1] if len(set(field)) == 1 else field)
+
+
+def _count(number: int | None) -> str:
+    if number is None:
+        return "?"
     return f"{number:,}" if number else "-"
+
+
+def _total(network: "Network") -> str:
+    """Return the multiply-adds of all layers, or of those for which they are known."""
+    if network.multiply_adds is not None or not network.least_multiply_adds:
+        return _count(network.multiply_adds)
+    return f"at least {network.least_multiply_adds:,}"
+
+
+def _bytes(count: int | None) -> str:
+    return "?" if count is None else size_text(count)

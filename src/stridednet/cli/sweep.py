@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.errors import InputError
 
 
+@only_json_on_stdout
 def sweep_command(
     dataset: Annotated[
         str | None,
@@ -123,7 +125,7 @@ def sweep_command(
         print("Finished trials are saved. To continue, run the same command again.", file=sys.stderr)
         raise
     if as_json:
-        print(json.dumps(json.loads((result.folder / "comparison.json").read_text(encoding="utf-8")), indent=2))
+        print_json(json.loads((result.folder / "comparison.json").read_text(encoding="utf-8")))
         return
     print_table(result.comparisons)
     print()

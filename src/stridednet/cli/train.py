@@ -1,6 +1,5 @@
 """``stridednet train``."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.errors import FigureError, InputError
 from stridednet.storage import path_text
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stridednet.pipeline import Result
 
 
+@only_json_on_stdout
 def train_command(
     dataset: Annotated[
         str | None,
@@ -159,7 +160,7 @@ def train_command(
 
 def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(result.report, indent=2))
+        print_json(result.report)
         return
     print(f"\n{result.classification.text}")
     if result.report["data"]["split"] == "per class":

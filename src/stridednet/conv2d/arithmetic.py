@@ -1,11 +1,14 @@
 """Arithmetic of `Conv2D`: shapes, padding, parameters, multiply-adds, memory, receptive field."""
 
+import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from stridednet.conv2d.initialization import INITIALIZERS, gain_through_relu, standard_deviation
-from stridednet.conv2d.window import Padding, Windows, windows
+from stridednet.conv2d.initialization import INITIALIZERS, gain_through_relu, standard_deviation, standard_initializer
+from stridednet.conv2d.window import Padding, Windows, standard_padding, windows
 from stridednet.errors import ModelError
 
 Shape = tuple[int, int, int]  # height, width, channels
@@ -21,6 +24,9 @@ class Conv2DLayer:
     >>> layer = Conv2DLayer(filters=16, kernel_size=(7, 7), strides=(2, 2))
     >>> str(layer)
     '16,7,strides=2'
+
+    As in Keras, a single integer stands for rows and columns, and ``padding`` may be in upper case and
+    ``kernel_initializer`` the name of a class.
 
     Args:
         filters: Number of filters.
@@ -47,11 +53,15 @@ class Conv2DLayer:
     kernel_initializer: str | None = "glorot_uniform"
 
     def __post_init__(self) -> None:
-        """Raise an error for arguments that Keras rejects."""
+        """Standardize the arguments, and raise an error for those that Keras rejects."""
+        object.__setattr__(self, "padding", standard_padding(self.padding))
+        object.__setattr__(self, "kernel_initializer", standard_initializer(self.kernel_initializer))
         for name in ("filters", "groups"):
+            object.__setattr__(self, name, _integer(name, getattr(self, name)))
             if getattr(self, name) < 1:
                 raise ModelError(f"{name} must be at least 1. Received: {name}={getattr(self, name)}")
         for name in ("kernel_size", "strides", "dilation_rate"):
+            object.__setattr__(self, name, _integers(name, getattr(self, name)))
             if min(getattr(self, name)) < 1:
                 raise ModelError(
                     f"{name} must be at least 1 in both directions. Received: {name}={getattr(self, name)}"
@@ -69,8 +79,7 @@ class Conv2DLayer:
                 "in a later layer, or omit dilation_rate, since strides enlarge the receptive field as well. "
                 f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
             )
-        if self.filters % self.groups:
-            raise ModelError(_groups_message(self, f"{self.filters} filters", self.filters))
+        check_groups(self.groups, self.filters)
 
     def __str__(self) -> str:
         """Return the layer in the notation of `parse_layer`, without arguments that have their default."""
@@ -232,8 +241,7 @@ def work_out(
     Raises:
         ModelError: ``groups`` does not divide the channels, or the kernel does not fit into the input.
     """
-    if shape[2] % layer.groups:
-        raise ModelError(where + _groups_message(layer, f"{shape[2]} input channels", shape[2]))
+    check_groups(layer.groups, layer.filters, shape[2], where)
     rows, columns = (
         windows(shape[axis], layer.kernel_size[axis], layer.strides[axis], layer.padding, layer.dilation_rate[axis])
         for axis in (0, 1)
@@ -282,12 +290,48 @@ def _missing(axis: Windows, read: frozenset[int]) -> tuple[int, ...]:
     return tuple(place for place in range(axis.size) if place not in read)
 
 
-def _groups_message(layer: Conv2DLayer, of_what: str, count: int) -> str:
-    fitting = [str(groups) for groups in range(1, count + 1) if count % groups == 0 and layer.filters % groups == 0]
-    return (
-        f"groups must divide both the input channels and the filters, and {layer.groups} does not divide {of_what}; "
-        f"use {' or '.join(fitting)}. Received: groups={layer.groups}"
+def check_groups(groups: int, filters: int, channels: int | None = None, where: str = "") -> None:
+    """Check that channels and filters can be split into groups, and propose numbers that work with both.
+
+    Args:
+        groups: Number of groups.
+        filters: Number of filters.
+        channels: Number of input channels; None if they are unknown.
+        where: Prefix of error messages.
+
+    Raises:
+        ModelError: ``groups`` does not divide one of them.
+    """
+    counts = {"filters": filters} if channels is None else {"input channels": channels, "filters": filters}
+    undivided = [f"{count} {name}" for name, count in counts.items() if groups < 1 or count % groups]
+    if not undivided:
+        return
+    common = math.gcd(*counts.values())
+    works = [str(number) for number in range(1, common + 1) if common % number == 0]
+    advice = f"use groups {' or '.join(works)}" if channels else "use a common divisor of both"
+    if groups > 1 and channels is not None and channels % groups == 0:
+        below = filters // groups * groups
+        fitting = [str(count) for count in (below, below + groups) if count]
+        advice += f", or {' or '.join(fitting)} filters"
+    raise ModelError(
+        f"{where}groups must divide both the input channels and the filters, and {groups} does not divide "
+        f"{' and '.join(undivided)}; {advice}. Received: groups={groups}"
     )
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ModelError(f"{name} must be an integer. Received: {name}={value!r}") from None
+
+
+def _integers(name: str, value: Any) -> Pair:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) == 2:
+            return _integer(name, value[0]), _integer(name, value[1])
+        raise ModelError(f"{name} must be an integer or a pair, for rows and columns. Received: {name}={value!r}")
+    return (_integer(name, value),) * 2
 
 
 def _text(numbers: Sequence[int]) -> str:

@@ -1,7 +1,7 @@
 """The standard deviation of initial weights, and how it scales a signal."""
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Initializer = Literal[
     "glorot_normal",
@@ -19,6 +19,25 @@ Initializer = Literal[
     "zeros",
 ]
 INITIALIZERS: tuple[str, ...] = get_args(Initializer)
+# Other names that Keras accepts, besides those of the classes, such as HeNormal.
+_ALIASES = {
+    "OrthogonalInitializer": "orthogonal",
+    "normal": "random_normal",
+    "one": "ones",
+    "uniform": "random_uniform",
+    "zero": "zeros",
+}
+_CLASSES = {"".join(map(str.capitalize, name.split("_"))): name for name in INITIALIZERS}
+
+
+def standard_initializer(name: Any) -> Any:
+    """Return the snake_case name of an initializer in any of Keras' spellings; other values are returned as they are.
+
+    >>> standard_initializer("HeNormal"), standard_initializer("uniform")
+    ('he_normal', 'random_uniform')
+    """
+    return (_CLASSES | _ALIASES).get(name, name) if isinstance(name, str) else name
+
 
 # Keras' `truncated_normal` redraws values beyond two standard deviations, which scales the standard deviation by this.
 _TRUNCATED = 0.87962566103423978

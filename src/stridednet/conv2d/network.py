@@ -1,12 +1,12 @@
 """A network as the advice rules see it: layers with shapes, costs and receptive fields, without Keras."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
-from stridednet.conv2d.arithmetic import BYTES_OF_FLOAT32, Conv2DFacts, Pair
+from stridednet.conv2d.arithmetic import BYTES_OF_FLOAT32, Conv2DFacts
 
 # Layers that `follower` skips: they keep the shape and do nothing at inference.
 _TRANSPARENT = ("Dropout", "SpatialDropout2D", "GaussianNoise")
@@ -14,7 +14,7 @@ _TRANSPARENT = ("Dropout", "SpatialDropout2D", "GaussianNoise")
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """One layer. Counts are per image; shapes are channels last and omit the batch axis."""
+    """One layer. Counts are per image; shapes are channels last and omit the batch axis; None is unknown."""
 
     name: str
     kind: str  # name of the Keras class
@@ -22,16 +22,22 @@ class LayerRecord:
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     parameters: int
-    multiply_adds: int
-    receptive_field: Pair | None  # None: the whole image, after a dense layer or global pooling
-    jump: Pair  # pixels of the image between neighboring outputs
+    multiply_adds: int | None
+    # In pixels along each axis of the image; "all": the whole image, after a dense layer or global pooling.
+    receptive_field: tuple[int, ...] | Literal["all"] | None
+    jump: tuple[int | float, ...] | None  # pixels of the image between neighboring outputs
     conv: Conv2DFacts | None = None  # for a Conv2D only
     settings: Mapping[str, Any] = field(default_factory=dict)  # the Keras arguments that the rules read
 
     @property
-    def activation_bytes(self) -> int:
+    def activation_bytes(self) -> int | None:
         """Memory of the output in float32, in bytes."""
-        return math.prod(self.output_shape) * BYTES_OF_FLOAT32
+        return math.prod(self.output_shape) * BYTES_OF_FLOAT32 if all(self.output_shape) else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether cost and receptive field are known."""
+        return self.multiply_adds is not None and self.receptive_field is not None
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -53,14 +59,24 @@ class Network:
         return sum(layer.parameters for layer in self.layers)
 
     @property
-    def multiply_adds(self) -> int:
-        """Multiply-adds of all layers, per image."""
-        return sum(layer.multiply_adds for layer in self.layers)
+    def multiply_adds(self) -> int | None:
+        """Multiply-adds of all layers, per image; None if that of a layer is unknown."""
+        return _sum(layer.multiply_adds for layer in self.layers)
 
     @property
-    def activation_bytes(self) -> int:
+    def least_multiply_adds(self) -> int:
+        """Multiply-adds of the layers for which they are known, per image."""
+        return sum(layer.multiply_adds or 0 for layer in self.layers)
+
+    @property
+    def activation_bytes(self) -> int | None:
         """Memory of all outputs per image in float32, in bytes: about what a training step keeps."""
-        return sum(layer.activation_bytes for layer in self.layers)
+        return _sum(layer.activation_bytes for layer in self.layers)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether costs and receptive fields of all layers are known."""
+        return all(layer.is_known for layer in self.layers)
 
     @cached_property
     def convolutions(self) -> tuple[tuple[LayerRecord, Conv2DFacts], ...]:
@@ -85,3 +101,12 @@ class Network:
         while len(readers) == 1 and readers[0].kind in _TRANSPARENT:
             readers = self.readers[readers[0].name]
         return readers[0] if len(readers) == 1 else None
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    total = 0
+    for number in numbers:
+        if number is None:
+            return None
+        total += number
+    return total

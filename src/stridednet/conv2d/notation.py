@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape
+from stridednet.conv2d.arithmetic import Conv2DLayer, Pair, Shape, check_groups
 from stridednet.errors import InputError
 
 _PAIRS = ("kernel_size", "strides", "dilation_rate")
@@ -42,7 +42,7 @@ def parse_pair(text: str, name: str) -> Pair:
     ((3, 3), (3, 5))
 
     Args:
-        text: Written like ``3`` or ``3x5``.
+        text: Written like ``3``, ``3x5`` or ``(3, 5)``.
         name: Name of the argument, for error messages.
 
     Raises:
@@ -54,7 +54,7 @@ def parse_pair(text: str, name: str) -> Pair:
     return numbers[0], numbers[-1]
 
 
-def parse_layer(text: str, defaults: Mapping[str, Any] | None = None) -> Conv2DLayer:
+def parse_layer(text: str, defaults: Mapping[str, Any] | None = None, channels: int | None = None) -> Conv2DLayer:
     """Parse a layer, written like the arguments of Keras' `Conv2D`.
 
     >>> str(parse_layer("32, 3x5, strides=2, padding=same"))
@@ -63,13 +63,15 @@ def parse_layer(text: str, defaults: Mapping[str, Any] | None = None) -> Conv2DL
     Args:
         text: Filters, kernel size, and further arguments by name, separated by commas.
         defaults: Values of arguments that the text omits; they take precedence over Keras' defaults.
+        channels: Number of input channels, so that an error about groups can propose numbers that work with them.
 
     Raises:
         InputError: The text is not a layer.
         ModelError: The arguments are invalid for `Conv2D`.
     """
     arguments: dict[str, Any] = {}
-    for place, part in enumerate(part.strip() for part in text.split(",")):
+    # A comma in parentheses separates rows from columns.
+    for place, part in enumerate(part.strip() for part in re.split(r",(?![^()]*\))", text)):
         name, equals, value = part.partition("=")
         if not equals:
             if place > 1:
@@ -89,7 +91,10 @@ def parse_layer(text: str, defaults: Mapping[str, Any] | None = None) -> Conv2DL
         raise InputError(
             f"layer '{text}': missing {' and '.join(missing)}; write a layer like 32,3,strides=2,padding=same"
         )
-    return Conv2DLayer(**{**(defaults or {}), **arguments})
+    chosen = {**(defaults or {}), **arguments}
+    if channels is not None and min(chosen["filters"], chosen.get("groups", 1)) > 0:
+        check_groups(chosen.get("groups", 1), chosen["filters"], channels, f"layer '{text}': ")
+    return Conv2DLayer(**chosen)
 
 
 def positions(name: str, numbers: Sequence[int]) -> str:
@@ -127,4 +132,10 @@ def _value(name: str, value: str, text: str) -> Any:
 
 
 def _integers(text: str) -> list[int]:
-    return [int(part) for part in text.split("x")] if re.fullmatch(r"\d{1,6}(x\d{1,6})*", text.strip()) else []
+    """Return the numbers in texts such as ``3``, ``96x96x3``, ``3,5`` and ``(3, 5)``; an empty list for others."""
+    inner = text.strip()
+    if inner.startswith("(") and inner.endswith(")"):
+        inner = inner[1:-1].strip().removesuffix(",")
+    if not re.fullmatch(r"\d{1,6}(\s*[xX,*]\s*\d{1,6})*", inner, re.ASCII):
+        return []
+    return [int(number) for number in re.findall(r"\d+", inner)]

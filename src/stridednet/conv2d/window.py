@@ -6,9 +6,18 @@ terms follow Dumoulin and Visin 2016, arXiv:1603.07285.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Padding = Literal["same", "valid"]
+
+
+def standard_padding(padding: Any) -> Any:
+    """Return a padding in lower case, as Keras does; other values are returned as they are.
+
+    >>> standard_padding("SAME")
+    'same'
+    """
+    return padding.lower() if isinstance(padding, str) else padding
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,11 @@ def _sheet(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _subtitle(network: Network) -> str:
     size = "x".join(str(size) for size in network.input_shape)
-    return f"input {size}   ·   {network.parameters:,} parameters   ·   {network.multiply_adds:,} multiply-adds"
+    if network.multiply_adds is not None:
+        adds = f"{network.multiply_adds:,}"
+    else:
+        adds = f"at least {network.least_multiply_adds:,}" if network.least_multiply_adds else "?"
+    return f"input {size}   ·   {network.parameters:,} parameters   ·   {adds} multiply-adds"
 
 
 def _draw_box(axes: Axes, box: Box, place: Rectangle, note: str | None) -> None:

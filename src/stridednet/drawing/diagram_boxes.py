@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from stridednet.conv2d.arithmetic import Conv2DLayer, Pair
+from stridednet.conv2d.arithmetic import Conv2DLayer
 from stridednet.conv2d.network import LayerRecord, Network
 
 
@@ -54,7 +54,9 @@ _FOLLOWERS = {
     "LayerNormalization": "layer norm",
     "GroupNormalization": "group norm",
     "Dropout": "dropout",
+    "SpatialDropout1D": "spatial dropout",
     "SpatialDropout2D": "spatial dropout",
+    "SpatialDropout3D": "spatial dropout",
     "GaussianDropout": "Gaussian dropout",
     "GaussianNoise": "noise",
     "Rescaling": "rescaling",
@@ -141,8 +143,8 @@ def _detail(layer: LayerRecord) -> str:
 
 
 def _kind(layer: LayerRecord) -> Kind:
-    if "Conv2D" in layer.kind:
-        halved = layer.size is not None and layer.input_shape[0] >= 2 * layer.size[0] > 0
+    if _is_convolution(layer):
+        halved = len(layer.output_shape) > 1 and layer.input_shape[0] >= 2 * layer.output_shape[0] > 0
         strided = max(layer.conv.layer.strides) > 1 if layer.conv else halved
         return Kind.STRIDED if strided else Kind.CONVOLUTION
     if "Pooling" in layer.kind:
@@ -152,15 +154,17 @@ def _kind(layer: LayerRecord) -> Kind:
     return Kind.DENSE if layer.kind == "Dense" else Kind.OTHER
 
 
+def _is_convolution(layer: LayerRecord) -> bool:
+    return any(f"Conv{rank}D" in layer.kind for rank in (1, 2, 3))
+
+
 def _headline(layer: LayerRecord) -> str:
     if layer.conv:
         return f"Conv2D {_arguments(layer.conv.layer)}"
     if "pool_size" in layer.settings:
         return f"{layer.kind} {_size(layer.settings['pool_size'])}"
-    if layer.kind == "Dense" or "Conv2D" in layer.kind:
+    if layer.kind == "Dense" or _is_convolution(layer):
         return f"{layer.kind} {layer.output_shape[-1]}"
-    if layer.kind in ("Functional", "Sequential"):
-        return f"{layer.kind} {layer.name}"
     return _detail(layer).capitalize() if layer.kind == "Activation" else layer.kind
 
 
@@ -176,9 +180,9 @@ def _arguments(layer: Conv2DLayer) -> str:
     return ", ".join(parts)
 
 
-def _size(pair: Pair) -> str:
-    return f"{pair[0]}x{pair[1]}"
+def _size(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
 
 
-def _number(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else _size(pair)
+def _number(sizes: Sequence[int]) -> str:
+    return str(sizes[0]) if len(set(sizes)) == 1 else _size(sizes)

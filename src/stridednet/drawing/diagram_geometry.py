@@ -65,7 +65,7 @@ def text_width(text: str, points: float, *, bold: bool = False) -> float:
 
 def note_lines(box: Box) -> list[str]:
     """Return the note on the right of a box: output shape and number of parameters."""
-    shape = "x".join(str(size) for size in box.output_shape)
+    shape = "x".join(str(size) if size else "?" for size in box.output_shape)
     return [shape, f"{box.parameters:,} params"] if box.parameters else [shape]
 
 

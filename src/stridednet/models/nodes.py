@@ -15,13 +15,23 @@ def nodes_in_order(model: keras.Model) -> list[Any]:
     Raises:
         ModelError: The model has no graph, since it is not built or is a subclassed model.
     """
+    graph = graph_of(model)
+    return [
+        node
+        for depth in sorted(graph._nodes_by_depth, reverse=True)
+        for node in graph._nodes_by_depth[depth]
+        if node.operation is not None and not node.is_input
+    ]
+
+
+def graph_of(model: keras.Model) -> Any:
+    """Return the functional model that holds a model's graph, with its ``inputs`` and ``outputs``.
+
+    Raises:
+        ModelError: The model has no graph, since it is not built or is a subclassed model.
+    """
     if isinstance(model, keras.Sequential):
         model = model._functional
     if not hasattr(model, "_nodes_by_depth"):
         raise ModelError(f"the model has no graph of layers: build it with keras.Input. Received: {model!r}")
-    return [
-        node
-        for depth in sorted(model._nodes_by_depth, reverse=True)
-        for node in model._nodes_by_depth[depth]
-        if node.operation is not None and not node.is_input
-    ]
+    return model

@@ -82,34 +82,56 @@ def source_of(name: str) -> str:
 
 
 def build_own_model(name: str, image_size: int, classes: int) -> "keras.Model":
-    """Call the user's function as ``function(width, height, depth, classes)`` and check what it returns.
+    """Build a model of the user's own, and check that it can be trained.
 
-    It has to return a Keras model, not compiled, that takes raw RGB pixels, ``(batch, height, width, 3)`` in 0 to 255
+    It has to be a Keras model, not compiled, that takes raw RGB pixels, ``(batch, height, width, 3)`` in 0 to 255
     (so its first layer is usually a ``Rescaling``), and returns one probability per class.
 
     Raises:
         ModelError: The function cannot be loaded, raises an exception, or returns something else.
     """
-    import keras
-
-    builder = load_builder(name)
-    file, _, function = name.rpartition(":")
-    with _own_code(user_path(file, "model").resolve(), f"{function}({image_size}, {image_size}, 3, {classes})"):
-        model = builder(image_size, image_size, 3, classes)
-    if not isinstance(model, keras.Model):
-        raise ModelError(f"{name} has to return a keras.Model. Received: a {type(model).__name__}")
+    model = call_builder(name, image_size, classes)
     if model.compiled:
         raise ModelError(f"{name} returns a compiled model; remove compile(), since the recipe sets the optimizer")
-    try:
-        shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
-    except (AttributeError, TypeError, ValueError):
-        raise ModelError(f"{name} returns a model without a graph of layers; start it with keras.Input") from None
+    shapes = [tuple(tensor.shape) for tensor in (*model.inputs, *model.outputs)]
     wanted = [(None, image_size, image_size, 3), (None, classes)]
     if len(shapes) != 2 or not all(map(_fits, shapes, wanted)):
         said = ", ".join(map(str, shapes))
         raise ModelError(f"{name} has to map {wanted[0]} to {wanted[1]}. Received: a model with {said}")
     _check_probabilities(name, model, image_size)
     return model
+
+
+def call_builder(name: str, image_size: int, classes: int) -> "keras.Model":
+    """Call the user's function as ``function(width, height, depth, classes)``, and return the model.
+
+    Its outputs may be anything, such as logits: only training needs probabilities.
+
+    Raises:
+        ModelError: The function cannot be loaded, raises an exception, or does not return a model with a graph.
+    """
+    import keras
+
+    builder = load_builder(name)
+    with _own_code(_file_of(name), _call_of(name, image_size, classes)):
+        model = builder(image_size, image_size, 3, classes)
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"{name} has to return a keras.Model. Received: a {type(model).__name__}")
+    try:
+        known = all(tensor is not None for tensor in (*model.inputs, *model.outputs))
+    except (AttributeError, TypeError, ValueError):
+        known = False
+    if not known:
+        raise ModelError(f"{name} returns a model without a graph of layers; start it with keras.Input")
+    return model
+
+
+def _file_of(name: str) -> Path:
+    return user_path(name.rpartition(":")[0], "model").resolve()
+
+
+def _call_of(name: str, image_size: int, classes: int) -> str:
+    return f"{name.rpartition(':')[2]}({image_size}, {image_size}, 3, {classes})"
 
 
 def _fits(shape: tuple[int | None, ...], wanted: tuple[int | None, ...]) -> bool:
@@ -123,7 +145,8 @@ def _check_probabilities(name: str, model: "keras.Model", image_size: int) -> No
     import keras
 
     pixels = np.random.default_rng(0).integers(0, 256, (2, image_size, image_size, 3)).astype(np.float32)
-    outputs = keras.ops.convert_to_numpy(model(pixels, training=False))
+    with _own_code(_file_of(name), "the model"):
+        outputs = keras.ops.convert_to_numpy(model(pixels, training=False)).astype(np.float32)
     if (outputs < 0).any() or not np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
         raise ModelError(f"{name} has to end with probabilities, such as Dense(classes, activation='softmax')")
 

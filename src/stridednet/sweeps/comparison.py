@@ -27,8 +27,8 @@ class Comparison:
     predict_ratio: float | None
     parameters: int
     parameter_ratio: float
-    multiply_adds: int
-    multiply_add_ratio: float
+    multiply_adds: int | None  # None, as is its ratio, if the cost of a layer is unknown
+    multiply_add_ratio: float | None
     seeds_for_a_point: int | None  # seeds needed to detect a difference of one point
     failures: tuple[str, ...]
 
@@ -106,6 +106,8 @@ def _compared(
         if difference.count > 1:
             needed = seeds_to_detect(ONE_POINT, difference.deviation, overlap=overlap, comparisons=comparisons)
     one = next(iter(own.values()), None)
+    adds = [(own[seed].multiply_adds, base[seed].multiply_adds) for seed in seeds]
+    known_adds = [(value, of_base) for value, of_base in adds if value is not None and of_base is not None]
     timed = [seed for seed in seeds if own[seed].cores == base[seed].cores]
     return Comparison(
         variant,
@@ -118,7 +120,7 @@ def _compared(
         parameters=one.parameters if one else 0,
         parameter_ratio=_ratio([(own[seed].parameters, base[seed].parameters) for seed in seeds]) or 1.0,
         multiply_adds=one.multiply_adds if one else 0,
-        multiply_add_ratio=_ratio([(own[seed].multiply_adds, base[seed].multiply_adds) for seed in seeds]) or 1.0,
+        multiply_add_ratio=_ratio(list(known_adds)) or (1.0 if len(known_adds) == len(adds) else None),
         seeds_for_a_point=needed,
         failures=failures,
     )

@@ -108,7 +108,7 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
                 _times(comparison.time_ratio),
                 _times(comparison.predict_ratio),
                 f"{comparison.parameters:,}",
-                f"{comparison.multiply_adds:,}",
+                "?" if comparison.multiply_adds is None else f"{comparison.multiply_adds:,}",
             ]
         )
     return rows

@@ -46,7 +46,7 @@ class Outcome:
     seconds: float = 0.0  # training time without validation
     predict_ms: float = 0.0  # prediction time per image, in batches
     parameters: int = 0
-    multiply_adds: int = 0  # per image
+    multiply_adds: int | None = 0  # per image; None if that of a layer is unknown
     train_images: int = 0
     val_images: int = 0
     cores: int = 0  # times on different numbers of cores are not compared

@@ -31,6 +31,8 @@ def first_kernel(network: Network) -> Iterator[Finding]:
     if not network.convolutions or not all(network.input_shape[:2]):
         return
     first, conv = network.convolutions[0]
+    if first.receptive_field is None:  # an unknown layer before it may have changed the size of the image
+        return
     size, kernel = max(network.input_shape[:2]), max(conv.layer.kernel_size)
     if kernel > 3 and size <= SMALL_IMAGE:
         yield Finding(
@@ -138,7 +140,7 @@ def lost_borders(network: Network) -> Iterator[Finding]:
 
 def dilation(network: Network) -> Iterator[Finding]:
     """Find dilation in networks for small images."""
-    if not all(network.input_shape[:2]) or max(network.input_shape[:2]) > SMALL_IMAGE:
+    if len(network.input_shape) != 3 or not all(network.input_shape) or max(network.input_shape[:2]) > SMALL_IMAGE:
         return
     image = max(network.input_shape[:2])
     for layer, conv in network.convolutions:

@@ -26,17 +26,19 @@ def filters_and_powers(network: Network) -> Iterator[Finding]:
 
 def filters_and_depth(network: Network) -> Iterator[Finding]:
     """Find layers that have fewer filters after downsampling than before."""
-    most: dict[int, int] = {}
+    most: dict[float, int] = {}
     for layer, conv in network.convolutions:
+        if not layer.jump:  # the feature map may have any size relative to the image
+            return
         most[layer.jump[0]] = max(most.get(layer.jump[0], 0), conv.layer.filters)
     for (jump, filters), (next_jump, next_filters) in pairwise(sorted(most.items())):
         if next_filters < filters:
-            first = next(layer for layer, _ in network.convolutions if layer.jump[0] == next_jump)
+            first = next(layer for layer, _ in network.convolutions if layer.jump and layer.jump[0] == next_jump)
             yield Finding(
                 "filters do not grow with depth",
                 "advice",
                 first.name,
-                f"at most {next_filters} filters at a total stride of {next_jump}, but {filters} at {jump}",
+                f"at most {next_filters} filters at a total stride of {next_jump:g}, but {filters} at {jump:g}",
                 "as the feature map shrinks, more filters, for more abstract features, are affordable at the same cost",
                 f"use at least {filters} filters, or double them whenever height and width are halved",
                 TUTORIAL,
@@ -53,15 +55,17 @@ def pooling_or_strides(network: Network) -> Iterator[Finding]:
     if replaceable:
         rows_and_columns = [pool.settings["strides"] for pool, _ in replaceable]
         spared = sum(
-            conv.multiply_adds - conv.multiply_adds // (strides[0] * strides[1])
+            conv.conv.multiply_adds - conv.conv.multiply_adds // (strides[0] * strides[1])
             for (_, conv), strides in zip(replaceable, rows_and_columns, strict=True)
+            if conv.conv is not None
         )
+        total = "" if network.multiply_adds is None else f"of {network.multiply_adds / 1e6:.1f} "
         yield Finding(
             "pooling replaceable by strides",
             "note",
             replaceable[0][0].name,
             f"max pooling layers: {len(replaceable)}; strides in the preceding convolutions would save "
-            f"{spared / 1e6:.1f} of {network.multiply_adds / 1e6:.1f} million multiply-adds",
+            f"{spared / 1e6:.1f} {total}million multiply-adds",
             "a strided convolution learns how to downsample, and the paper found it about as accurate",
             "use strides=2 in the preceding convolution; for StridedNet: `--set model.downsample=strides`",
             "Springenberg et al. 2014, arXiv:1412.6806",
@@ -71,10 +75,13 @@ def pooling_or_strides(network: Network) -> Iterator[Finding]:
 def receptive_field(network: Network) -> Iterator[Finding]:
     """Compare the receptive field of the last convolution with the image."""
     image = network.input_shape[:2]
-    if not network.convolutions or not all(image):
+    if not network.convolutions or not network.is_known:  # an unknown layer may combine distant pixels
         return
-    last, conv = network.convolutions[-1]
-    height, width = conv.receptive_field
+    last = next(layer for layer in reversed(network.layers) if "Conv" in layer.kind)
+    field = last.receptive_field
+    if field is None or isinstance(field, str) or len(field) != 2:
+        return
+    height, width = field
     if height < image[0] or width < image[1]:
         averaged = any(layer.kind.startswith("Global") for layer in network.layers)
         rest = "global pooling cannot" if averaged else "the dense layer must"
@@ -90,9 +97,13 @@ def receptive_field(network: Network) -> Iterator[Finding]:
 
 
 def dense_majority(network: Network) -> Iterator[Finding]:
-    """Find a dense layer that holds more than half of the parameters."""
-    for layer in network.layers:
-        if layer.kind == "Dense" and layer.parameters > max(network.parameters / 2, _LARGE_DENSE):
+    """Find a dense layer after convolutions that holds more than half of the parameters."""
+    for layer in network.layers if network.convolutions else ():
+        if (
+            layer.kind == "Dense"
+            and len(layer.input_shape) == 1
+            and layer.parameters > max(network.parameters / 2, _LARGE_DENSE)
+        ):
             yield Finding(
                 "a dense layer holds most of the parameters",
                 "advice",

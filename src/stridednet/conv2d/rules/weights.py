@@ -11,6 +11,10 @@ _L2_EXTREME = (1e-6, 1e-2)  # a hundredth of the lower and ten times the upper b
 _GAIN = (0.1, 10.0)  # of the signal's mean square, over all layers
 _DEEP = 8  # from this many layers on, a vanishing signal prevents training instead of slowing it
 _RELUS = ("relu", "relu6", "leaky_relu")
+_NORMALIZATIONS = (
+    *("BatchNormalization", "GroupNormalization", "LayerNormalization"),
+    *("RMSNormalization", "UnitNormalization"),
+)
 
 
 def bias_before_normalization(network: Network) -> Iterator[Finding]:
@@ -52,6 +56,8 @@ def constant_initializer(network: Network) -> Iterator[Finding]:
 
 def initializer_and_activation(network: Network) -> Iterator[Finding]:
     """Find signals that vanish or explode through layers without batch normalization."""
+    if not network.is_known:  # an unknown layer may normalize the signal
+        return
     gains: list[float] = []
     layers: list[LayerRecord] = []
     for layer, conv in network.convolutions:
@@ -118,11 +124,11 @@ def rarely_needed(network: Network) -> Iterator[Finding]:
 
 
 def _followers(network: Network, layer: LayerRecord) -> tuple[bool, str]:
-    """Return whether batch normalization follows before the next layer with weights, and the name of the activation."""
+    """Return whether a normalization follows before the next layer with weights, and the name of the activation."""
     activation, normalized = str(layer.settings.get("activation", "linear")), False
     follower = network.follower(layer)
-    while follower is not None and follower.kind in ("BatchNormalization", "Activation", "ReLU", "LeakyReLU"):
-        if follower.kind == "BatchNormalization":
+    while follower is not None and follower.kind in (*_NORMALIZATIONS, "Activation", "ReLU", "LeakyReLU"):
+        if follower.kind in _NORMALIZATIONS:
             normalized = True
         else:
             kinds = {"ReLU": "relu", "LeakyReLU": "leaky_relu"}
