@@ -15,6 +15,7 @@ from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
+from stridednet.data.tree import shown
 from stridednet.errors import InputError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
@@ -259,7 +260,7 @@ def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
 
 def _write_data(run: Run, data: TrainingData) -> None:
     manifest, subset_of = data.pictures.manifest, data.split.subset_of()
-    run.write_labels(map(printable, data.labels))
+    run.write_labels(data.labels)
     run.write_split(
         SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row])
         for row, picture in enumerate(manifest.pictures)
@@ -311,7 +312,7 @@ class _Training:
         run, data, history = self.run, self.data, self.history
         probabilities = self.trainer.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
-        classification = classify(probabilities, truth, [printable(label) for label in data.labels])
+        classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)
         run.write_plot(partial(plot_history, history, data.split.curve))
         if self.plot is not None:
