@@ -40,7 +40,8 @@ def test_builtin_recipe_files_write_out_every_setting_but_the_users_own(name: st
     keys = {f"{key}.{inner}" if isinstance(value, dict) else key for key, value in written.items()
             for inner in (value if isinstance(value, dict) else [""])}  # fmt: skip
     assert set(SETTINGS) - keys == {
-        "data.dataset", "data.exclude", "data.labels", "data.labels_from", "data.skip_empty", "data.strict",
+        "data.dataset", "data.exclude", "data.group_copies", "data.labels", "data.labels_from", "data.skip_empty",
+        "data.strict",
     }  # fmt: skip
     assert load_recipe(name)[0].name == name
 

@@ -15,6 +15,7 @@ from stridednet.data.color import ColorJitter
 from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
+from stridednet.data.tree import shown
 from stridednet.environment import check_keras
 from stridednet.errors import FigureError, RunError, StorageError, StridedNetError
 from stridednet.evaluation.classification import Classification, classify
@@ -256,7 +257,7 @@ def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
 def _write_data(run: Run, data: TrainingData) -> None:
     manifest, subset_of = data.pictures.manifest, data.split.subset_of()
     run.write_data_hash(data.hash)
-    run.write_labels(map(printable, data.labels))
+    run.write_labels(data.labels)
     run.write_split(
         SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row])
         for row, picture in enumerate(manifest.pictures)
@@ -316,7 +317,7 @@ class _Training:
         run, data, history = self.run, self.data, self.history
         probabilities = self.trainer.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
-        classification = classify(probabilities, truth, [printable(label) for label in data.labels])
+        classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)
         problems = self._draw()
         run.write_history(history)

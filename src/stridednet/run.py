@@ -1,6 +1,7 @@
 """The run directory: the name of every file in it, how it is written, and how it is opened."""
 
 import csv
+import io
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.data.archive import dataset_name
+from stridednet.data.tree import shown
 from stridednet.errors import ModelError, RecipeError, RunError
 from stridednet.lock import LOCK, locked
 from stridednet.recipe import Recipe, load_recipe
@@ -166,12 +168,14 @@ class Run:
     @cached_property
     def labels(self) -> list[str]:
         """The names of the classes, in the order of the model's outputs."""
-        return self._read(_LABELS, lambda text: text.splitlines())
+        return self._read(_LABELS, lambda text: [_label_of(line) for line in text.removesuffix("\n").split("\n")])
 
     @cached_property
     def split(self) -> list[SplitRow]:
         """The pictures, and the subset of each: train, val, test or unused."""
-        return self._read(_SPLIT, lambda text: [SplitRow(**row) for row in csv.DictReader(text.splitlines())])
+        return self._read(
+            _SPLIT, lambda text: [SplitRow(**row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+        )
 
     @cached_property
     def history(self) -> History:
@@ -220,8 +224,8 @@ class Run:
         return self._read(_DATA_HASH, str.strip) if (self.folder / _DATA_HASH).is_file() else None
 
     def write_labels(self, labels: Iterable[str]) -> None:
-        """Write the names of the classes."""
-        self._write(_LABELS, "".join(f"{label}\n" for label in labels))
+        """Write the names of the classes, one a line; a name that is not one plain line is written as a JSON string."""
+        self._write(_LABELS, "".join(f"{_line_of(label)}\n" for label in labels))
 
     def write_split(self, rows: Iterable[SplitRow]) -> None:
         """Write the subset of each picture."""
@@ -283,9 +287,20 @@ class Run:
 
     def _read(self, name: str | Path, parse: Callable[[str], T]) -> T:
         try:
-            return parse((self.folder / name).read_text(encoding="utf-8"))
+            with (self.folder / name).open(encoding="utf-8", newline="") as file:
+                return parse(file.read())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"the run {self.folder} is damaged: {name} cannot be read ({error})") from None
+
+
+def _line_of(label: str) -> str:
+    plain = shown(label) == label == label.strip() and not label.startswith('"')
+    return label if plain else json.dumps(label)
+
+
+def _label_of(line: str) -> str:
+    line = line.removesuffix("\r")
+    return str(json.loads(line)) if line.startswith('"') else line
 
 
 def check_free(out: Path) -> None:

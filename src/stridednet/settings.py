@@ -126,6 +126,7 @@ class DataSettings(Settings):
     skip_empty: bool = False  # whether classes without training pictures are left out instead of being an error
     strict: bool = False  # whether a file that cannot be used is an error
     test_size: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    group_copies: bool = True  # whether copies of a picture are kept in the same subset of a split that is drawn
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     train_per_class: Annotated[int, Field(ge=0)] = 0  # above 0: draw this number per class instead of a share,
     test_per_class: Annotated[int, Field(ge=0)] = 0  # and test on at most this number of the others; 0: all of them

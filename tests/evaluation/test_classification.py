@@ -31,3 +31,21 @@ def test_a_class_without_test_images_is_in_the_report() -> None:
     result = classify(truth, truth, ["cat", "dog", "fox"])
     assert result.accuracy == 1.0
     assert result.numbers["classes"]["fox"]["support"] == 0
+
+
+def test_averages_are_over_the_classes_that_are_present() -> None:
+    truth = np.eye(3, dtype=np.float32)[[0, 1] * 4]
+    result = classify(truth, truth, ["cat", "dog", "fox"])
+    assert (result.numbers["mean_class_accuracy"], result.numbers["macro_f1"]) == (1.0, 1.0)
+    assert result.numbers["missing"] == ["fox"]
+    assert "   macro avg       1.00      1.00      1.00         8\n" in result.text
+    assert result.text.endswith("no test images: fox; the averages are over the other classes\n")
+    guess = np.eye(3, dtype=np.float32)[[0, 2] + [0, 1] * 3]
+    result = classify(guess, truth, ["cat", "dog", "fox"])
+    assert result.numbers["mean_class_accuracy"] == pytest.approx((1 + 3 / 4) / 2)
+    assert (result.accuracy, result.numbers["classes"]["fox"]["precision"]) == (7 / 8, 0.0)
+    assert "    accuracy                           0.88         8\n" in result.text
+    assert "   macro avg       1.00      0.88      0.93         8\n" in result.text
+    everything = classify(truth[:, :2], truth[:, :2], ["cat", "dog"])
+    assert everything.numbers["missing"] == []
+    assert "no test images" not in everything.text

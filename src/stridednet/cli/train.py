@@ -164,8 +164,9 @@ def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None
         return
     print(f"\n{result.classification.text}")
     if result.report["data"]["split"] == "per class":
-        mean = result.classification.numbers["mean_class_accuracy"]
-        print(f"mean per-class accuracy ({len(result.report['labels'])} classes): {mean:.3f}\n")
+        numbers = result.classification.numbers
+        classes = len(result.report["labels"]) - len(numbers["missing"])
+        print(f"mean per-class accuracy ({classes} classes): {numbers['mean_class_accuracy']:.3f}\n")
     training = result.report["training"]
     epochs_text = f"{training['epochs']} {'epoch' if training['epochs'] == 1 else 'epochs'}"
     print(

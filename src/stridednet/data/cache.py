@@ -23,15 +23,26 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from stridednet.data.decode import Pixels, UnusablePictureError, decode
+from stridednet.data.copies import FINGERPRINT_LENGTH, fingerprint
+from stridednet.data.decode import (
+    Pixels,
+    UnusablePictureError,
+    read_content,
+    read_picture,
+    read_samples,
+    reduction,
+    resize,
+)
 from stridednet.data.manifest import Manifest, Picture, Problem
+from stridednet.data.samples import Kind, Ranges, SampleRange, extremes, kind_of_samples, usual_range
 from stridednet.errors import StorageError
 from stridednet.machine import usable_cores
 from stridednet.storage import cache_folder, folder_made_whole
 
 MAX_CACHE_BYTES = 4 * 2**30
-_DECODER = f"2 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
+_DECODER = f"3 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
+_FINGERPRINT_SIZE = 96  # pixels; fixed, so that the groups of copies do not depend on the image size of a recipe
 _PER_TASK = 32  # pictures; a worker keeps one at a time in memory
 T = TypeVar("T")
 
@@ -43,6 +54,9 @@ class Pictures:
     ``images`` has the shape ``(n, size, size, 3)``, RGB, uint8, and may be memory-mapped. ``images[stored[i]]`` is
     ``manifest.pictures[i]``, whose file has the SHA-256 ``digests[i]``. Files that could not be decoded are among the
     manifest's problems.
+
+    ``fingerprints[stored[i]]`` is what `stridednet.data.copies.fingerprint` computes of it. ``ranges`` are the values
+    of samples with more than 8 bits that became 0 and 255.
     """
 
     manifest: Manifest
@@ -50,6 +64,8 @@ class Pictures:
     stored: NDArray[np.intp]
     digests: tuple[str, ...]
     from_cache: bool
+    fingerprints: NDArray[np.float32]
+    ranges: Ranges
 
 
 def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> Pictures:
@@ -63,12 +79,9 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
         size: Height and width of the images, in pixels.
         use_cache: Whether to use the cache; False decodes all pictures and keeps them in memory.
 
-    Raises:
-        DataError: A picture has too many pixels.
     """
     digests = _digests(manifest.pictures)
-    reasons: dict[int, str] = {}
-    images: Pixels
+    entry: _Entry | None = None
     from_cache = False
     if use_cache:
         folder = cache_folder() / "decoded" / _key(digests, size)
@@ -76,26 +89,50 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
         try:
             if not from_cache:
                 _decode_into(folder, manifest.pictures, size)
-            images, reasons = _read_entry(folder)
+            entry = _read_entry(folder)
         except (StorageError, OSError):
-            use_cache = False
-        except ValueError:  # corrupt, for example after a power failure
+            from_cache = False
+        except (ValueError, LookupError):  # corrupt, for example after a power failure
             shutil.rmtree(folder, ignore_errors=True)
             return load_pictures(manifest, size, use_cache=not folder.exists())
-    if not use_cache:
-        images = np.empty((len(digests), size, size, 3), np.uint8)
-        reasons = _decode_all(manifest.pictures, size, images)
+    if entry is None:
+        entry = _decode_all(manifest.pictures, np.empty((len(digests), size, size, 3), np.uint8))
+    reasons = entry.reasons
     problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
     stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
-    return Pictures(manifest.without(problems), images, stored, tuple(digests[row] for row in stored), from_cache)
+    return Pictures(
+        manifest.without(problems),
+        entry.images,
+        stored,
+        tuple(digests[row] for row in stored),
+        from_cache,
+        entry.fingerprints,
+        entry.ranges,
+    )
 
 
-def _read_entry(folder: Path) -> tuple[Pixels, dict[int, str]]:
+@dataclass(frozen=True)
+class _Entry:
+    """What is cached: one row per file, and the reasons of those that could not be decoded."""
+
+    images: Pixels
+    fingerprints: NDArray[np.float32]
+    reasons: dict[int, str]
+    ranges: dict[Kind, SampleRange]
+
+
+def _read_entry(folder: Path) -> _Entry:
     images = np.load(folder / "images.npy", mmap_mode="r")
-    reasons = {int(row): why for row, why in json.loads((folder / "problems.json").read_text()).items()}
+    fingerprints = np.load(folder / "fingerprints.npy")
+    notes = json.loads((folder / "notes.json").read_text())
     with suppress(OSError):  # a cache owned by another user is still readable
         os.utime(folder)
-    return images, reasons
+    return _Entry(
+        images,
+        fingerprints,
+        {int(row): why for row, why in notes["problems"].items()},
+        {kind: SampleRange(*values) for kind, values in notes["ranges"].items()},
+    )
 
 
 def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
@@ -106,25 +143,62 @@ def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
         with (temporary / "images.npy").open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        reasons = _decode_all(pictures, size, images)
+        entry = _decode_all(pictures, images)
         images.flush()
-        (temporary / "problems.json").write_text(json.dumps(reasons))
+        np.save(temporary / "fingerprints.npy", entry.fingerprints)
+        ranges = {kind: [used.low, used.high] for kind, used in entry.ranges.items()}
+        (temporary / "notes.json").write_text(json.dumps({"problems": entry.reasons, "ranges": ranges}))
     _evict(folder.parent, keep=folder)
 
 
-def _decode_all(pictures: Sequence[Picture], size: int, images: Pixels) -> dict[int, str]:
+def _decode_all(pictures: Sequence[Picture], images: Pixels) -> _Entry:
+    """Decode pictures into an array ``(n, size, size, 3)``."""
+    fingerprints = np.zeros((len(pictures), FINGERPRINT_LENGTH), np.float32)
+    ranges = _sample_ranges(pictures)
+    size = images.shape[1]
+
     def work(start: int) -> dict[int, str]:
         reasons = {}
         for row in range(start, min(start + _PER_TASK, len(pictures))):
             try:
-                images[row] = decode(pictures[row].path, size)
+                content = read_content(pictures[row].path)
+                picture = read_picture(content, size, ranges)
+                images[row] = resize(picture, size)
+                if reduction(content, size) != reduction(content, _FINGERPRINT_SIZE):
+                    picture = read_picture(content, _FINGERPRINT_SIZE, ranges)
+                fingerprints[row] = fingerprint(picture)
             except UnusablePictureError as error:
                 images[row] = 0
                 reasons[row] = str(error)
         return reasons
 
     with _quiet_decoders():
-        return {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
+        reasons = {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
+    return _Entry(images, fingerprints, reasons, ranges)
+
+
+def _sample_ranges(pictures: Sequence[Picture]) -> dict[Kind, SampleRange]:
+    """Return one range for all integer samples of more than 8 bits, and one for all floating-point samples."""
+
+    def work(start: int) -> list[tuple[Kind, tuple[float, float]]]:
+        found = []
+        for picture in pictures[start : start + _PER_TASK]:
+            try:
+                samples = read_samples(picture.path)
+            except UnusablePictureError:  # reported when it is decoded
+                continue
+            if samples is not None:
+                found.append((kind_of_samples(samples), extremes(samples)))
+        return found
+
+    with _quiet_decoders():
+        found = [item for part in _on_all_cores(work, len(pictures)) for item in part]
+    kinds: tuple[Kind, ...] = ("integer", "float")
+    return {
+        kind: usual_range(kind, [values for other, values in found if other == kind])
+        for kind in kinds
+        if any(other == kind for other, _ in found)
+    }
 
 
 def _digests(pictures: Sequence[Picture]) -> list[str]:

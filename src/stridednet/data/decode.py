@@ -5,7 +5,9 @@ are decoded by OpenCV instead: the same pixels (covered by a test) in three quar
 """
 
 import io
+import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,14 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
-from stridednet.errors import DataError
+from stridednet.data.kinds import kind_of_content
+from stridednet.data.samples import (
+    Ranges,
+    Samples,
+    deep_samples,
+    extremes,
+    kind_of_samples,
+    may_have_deep_samples,
+    usual_range,
+)
 
 Pixels = NDArray[np.uint8]
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs: 0.25 GiB of 24-bit pixels
 BACKGROUND = "white"  # behind transparent pixels
 _ORIENTATION = 0x0112  # EXIF 2.3, tag "Orientation"; 1 is upright
-_JPEG_END = b"\xff\xd9"
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|not available|not implemented|unknown|unrecognized|cannot handle", re.IGNORECASE
+)
 
 # Exceptions that Pillow's plugins raise on damaged files, found by fuzzing.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, struct.error, cv2.error)
@@ -30,22 +44,29 @@ class UnusablePictureError(Exception):
     """A file is not a readable image; the message is the reason. `load_pictures` skips such files and reports them."""
 
 
-def decode(path: Path, size: int) -> Pixels:
-    """Decode an image file.
-
-    Transparent pixels are composited on white, 16-bit, 32-bit and floating-point samples are scaled to 8 bits, and the
-    EXIF orientation is applied. The picture is resized to a square without preserving its aspect ratio.
+def decode(path: Path, size: int, ranges: Ranges | None = None) -> Pixels:
+    """Decode an image file to a square of a given size, without preserving its aspect ratio.
 
     Args:
         path: A file in any format that Pillow reads; only the first frame is used.
         size: Height and width of the result, in pixels.
+        ranges: Which samples of more than 8 bits become 0 and 255; None for the picture's own range.
 
     Returns:
         Pixels ``(size, size, 3)``, RGB, uint8.
 
     Raises:
-        UnusablePictureError: The file is empty, truncated, corrupt, or not an image.
-        DataError: The picture has more than `MAX_PIXELS` pixels.
+        UnusablePictureError: The file is empty, truncated, corrupt, too large, of a kind that is not read, or not an
+            image.
+    """
+    return resize(read_picture(read_content(path), size, ranges), size)
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Raises:
+        UnusablePictureError: The file is empty or cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -53,18 +74,68 @@ def decode(path: Path, size: int) -> Pixels:
         raise UnusablePictureError(f"cannot be read: {error.strerror}") from None
     if not content:
         raise UnusablePictureError("empty file")
+    return content
+
+
+def read_picture(content: bytes, size: int, ranges: Ranges | None = None) -> Pixels:
+    """Decode the content of an image file; a large JPEG is reduced while it is decoded, to no less than ``size``.
+
+    Transparent pixels are composited on white, and the EXIF orientation is applied. Arguments and errors are those of
+    `decode`.
+
+    Returns:
+        Pixels ``(height, width, 3)``, RGB, uint8.
+    """
     try:
-        return resize(_read(content, size), size)
-    except UnidentifiedImageError:
-        raise UnusablePictureError("not an image, or its format cannot be identified") from None
+        return _read(content, size, ranges or {})
     except Image.DecompressionBombError:
-        raise DataError(
-            f"{path} has more than {MAX_PIXELS:,} pixels, the limit against decompression bombs; "
-            "resize it, or remove it from the data set"
+        raise UnusablePictureError(
+            f"more than {MAX_PIXELS:,} pixels, the limit against decompression bombs; resize it"
         ) from None
+    except UnidentifiedImageError:
+        raise UnusablePictureError(_unidentified(content)) from None
     except _DAMAGE as error:
-        reason = str(error) or repr(error)
-        raise UnusablePictureError(f"truncated or corrupt: {reason.splitlines()[0]}") from None
+        reason = (str(error) or repr(error)).splitlines()[0]
+        if _UNSUPPORTED.search(reason):
+            raise UnusablePictureError(f"a kind of image that is not read: {reason}") from None
+        raise UnusablePictureError(f"truncated or corrupt: {reason}") from None
+
+
+def reduction(content: bytes, size: int) -> int:
+    """Return by how much `read_picture` reduces a JPEG at a given ``size``: 1, 2, 4 or 8; 1 for other formats."""
+    if not content.startswith(_JPEG_START):
+        return 1
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            width, height = picture.size
+            if _is_reduced(picture, size):
+                picture.draft(picture.mode, (2 * size, 2 * size))
+            return round(max(width, height) / max(picture.size))
+    except Image.DecompressionBombError:
+        return 8
+
+
+def read_samples(path: Path) -> Samples | None:
+    """Return the colors of a picture if its samples have more than 8 bits, as they are stored; None if they have not.
+
+    Raises:
+        UnusablePictureError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if not may_have_deep_samples(file.read(32)):
+                return None
+        samples = deep_samples(path.read_bytes())
+    except (Image.DecompressionBombError, *_DAMAGE) as error:
+        raise UnusablePictureError(str(error)) from None
+    return samples if samples is None or samples.ndim == 2 else samples[:, :, :3]
+
+
+def _unidentified(content: bytes) -> str:
+    kind = kind_of_content(content)
+    if kind.image is None:
+        return "not an image, or its format cannot be identified"
+    return "a kind of image that is not read, or a damaged file" if kind.is_read else kind.reason
 
 
 def resize(image: Pixels, size: int) -> Pixels:
@@ -79,19 +150,42 @@ def resize(image: Pixels, size: int) -> Pixels:
     return image
 
 
-def _read(content: bytes, size: int) -> Pixels:
-    with Image.open(io.BytesIO(content)) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
-            raise Image.DecompressionBombError
-        large = min(picture.size) >= 4 * size
-        if _is_plain_jpeg(picture, content) and not large:
+def _read(content: bytes, size: int, ranges: Ranges) -> Pixels:
+    samples = deep_samples(content)
+    if samples is not None:
+        return _from_samples(samples, ranges, _stored_orientation(content))
+    try:
+        opened = Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError:  # before the decoder can reduce a JPEG
+        if content.startswith(_JPEG_START):
+            return _reduced(content)
+        raise
+    with opened as picture:
+        reduced = _is_reduced(picture, size)
+        if _is_plain_jpeg(picture, content) and not reduced:
             decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
             if decoded is not None:  # otherwise Pillow reports the reason
                 return np.asarray(decoded, np.uint8)
-        if large:
+        if reduced:
             # Decoding a JPEG at twice the target size is several times faster than at full size.
             picture.draft(picture.mode, (2 * size, 2 * size))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise Image.DecompressionBombError
         return _rgb(_upright(picture))
+
+
+def _is_reduced(picture: Image.Image, size: int) -> bool:
+    return min(picture.size) >= 4 * size or picture.width * picture.height > MAX_PIXELS
+
+
+def _reduced(content: bytes) -> Pixels:
+    """Decode a JPEG at an eighth of its size, upright."""
+    if _JPEG_END not in content[-64:]:
+        raise OSError("image file is truncated")
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
+    if decoded is None:  # more than OpenCV's limit of 2**30 pixels
+        raise Image.DecompressionBombError
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _is_plain_jpeg(picture: Image.Image, content: bytes) -> bool:
@@ -116,24 +210,46 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def _rgb(picture: Image.Image) -> Pixels:
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        gray = _eight_bits(np.asarray(picture))
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        background = Image.new("RGBA", picture.size, BACKGROUND)
-        picture = Image.alpha_composite(background, picture)
-    return np.asarray(picture.convert("RGB"))
+    try:
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            background = Image.new("RGBA", picture.size, BACKGROUND)
+            picture = Image.alpha_composite(background, picture)
+        return np.asarray(picture.convert("RGB"))
+    except ValueError as error:
+        raise UnusablePictureError(f"a kind of image that is not read: {error}") from None
 
 
-def _eight_bits(samples: NDArray[np.generic]) -> Pixels:
-    """Scale samples to 8 bits: 16-bit samples from their full range, others from the smallest usual range that fits."""
-    values = np.nan_to_num(samples.astype(np.float64))
-    peak = values.max()
-    if samples.dtype.itemsize == 2:
-        top = 2.0**16 - 1
-    elif samples.dtype.kind == "f" and peak <= 1:
-        top = 1.0
-    else:
-        top = next((2.0**bits - 1 for bits in (8, 16, 31) if peak < 2**bits), float(peak))
-    return np.clip(np.rint(values * (255 / top)), 0, 255).astype(np.uint8)
+def _stored_orientation(content: bytes) -> int:
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            return _orientation(picture)
+    except UnidentifiedImageError:
+        return 1
+
+
+def _from_samples(samples: Samples, ranges: Ranges, orientation: int) -> Pixels:
+    """Return samples of more than 8 bits as upright pixels."""
+    kind = kind_of_samples(samples)
+    opaque = samples[..., :3] if samples.ndim == 3 else samples[:, :, None]
+    sample_range = ranges.get(kind) or usual_range(kind, [extremes(opaque)])
+    colors = sample_range.eight_bits(opaque)
+    if colors.shape[2] == 1:
+        colors = np.repeat(colors, 3, axis=2)
+    if samples.ndim == 3 and samples.shape[2] == 4:
+        full = 1.0 if kind == "float" else float(np.iinfo(samples.dtype).max)
+        alpha = np.clip(samples[:, :, 3:].astype(np.float64) / full, 0, 1)
+        colors = np.rint(colors * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    return np.ascontiguousarray(_UPRIGHT[orientation](colors) if orientation in _UPRIGHT else colors)
+
+
+# From each orientation of EXIF 2.3 to an upright image.
+_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: image[::-1].transpose(1, 0, 2),
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda image: image[:, ::-1].transpose(1, 0, 2),
+}

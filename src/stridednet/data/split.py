@@ -1,6 +1,7 @@
 """Split a manifest into disjoint subsets: the predefined ones, or a stratified random split."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -20,7 +21,8 @@ class Split:
 
     Without a val subset, the validation curve is measured on test, as in the tutorial: it is drawn and labeled as such,
     and selects nothing. ``origin`` tells whether the subsets are predefined (``"own"``) or how they were drawn;
-    ``unused`` contains the pictures that are in no subset.
+    ``unused`` contains the pictures that are in no subset. ``moved`` is the number of pictures that were moved after
+    the draw, so that copies are in the same subset.
     """
 
     train: Rows
@@ -28,6 +30,7 @@ class Split:
     test: Rows
     origin: Literal["own", "stratified", "per class"] = "own"
     unused: Rows = field(default_factory=lambda: np.array([], dtype=np.intp))
+    moved: int = 0
 
     @property
     def curve(self) -> str:
@@ -138,11 +141,60 @@ def with_fold(whole: Split, manifest: Manifest, val_size: float, seed: int) -> S
     return replace(whole, train=train, val=val)
 
 
+def with_copies_together(drawn: Split, manifest: Manifest, groups: Sequence[Sequence[int]], other: str) -> Split:
+    """Move pictures so that each group of copies is in one of two subsets that were drawn; all others stay.
+
+    A group that is divided goes to the subset of its first picture, or to train if a class would otherwise have no
+    training images. With a number of images per class, which is kept, its test images become unused instead.
+
+    Args:
+        drawn: The split.
+        manifest: The pictures that it splits.
+        groups: The rows of pictures that are copies of each other.
+        other: The subset that was drawn together with train: ``"val"`` or ``"test"``.
+
+    Raises:
+        DataError: No picture is left in the other subset.
+    """
+    subset_of = drawn.subset_of()
+    members = [[row for row in group if subset_of[row] in ("train", other)] for group in groups]
+    divided = [rows for rows in members if len({subset_of[row] for row in rows}) == 2]
+    labels = [picture.label for picture in manifest.pictures]
+    goal = {row: subset_of[rows[0]] for rows in divided for row in rows}
+    if drawn.origin == "per class" and other == "test":
+        goal = {row: "train" if subset_of[row] == "train" else "unused" for row in goal}
+    trained = {labels[row] for row, subset in (subset_of | goal).items() if subset == "train"}
+    for rows in divided:
+        if any(labels[row] not in trained for row in rows):
+            goal |= dict.fromkeys(rows, "train")
+
+    def rows_of(subset: str) -> Rows:
+        staying = [row for row in drawn.rows(subset) if goal.get(int(row), subset) == subset]
+        arriving = sorted(row for row in goal if goal[row] == subset != subset_of[row])
+        return np.array([*staying, *arriving], np.intp)
+
+    if not len(rows_of(other)):
+        raise DataError(
+            f"{manifest.shown_root}: all pictures that were drawn for {other} are copies of training pictures; add "
+            "other pictures, or turn `group_copies` off"
+        )
+    moved = drawn.moved + sum(goal[row] != subset_of[row] for row in goal)
+    if other == "val":
+        return replace(drawn, train=rows_of("train"), val=rows_of("val"), moved=moved)
+    return replace(drawn, train=rows_of("train"), test=rows_of("test"), unused=np.sort(rows_of("unused")), moved=moved)
+
+
 def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:
     count = Counter(labels.tolist())
-    for label in manifest.labels:
-        if count[label] < least:
-            raise DataError(
-                f"class '{shown(label)}' in {manifest.shown_root} has too few usable images to split: {count[label]}, "
-                f"but at least {least} are required; add some, or select other classes with `labels`"
-            )
+    small = [label for label in manifest.labels if count[label] < least]
+    if len(small) == 1:
+        raise DataError(
+            f"class '{shown(small[0])}' in {manifest.shown_root} has too few usable images to split: "
+            f"{count[small[0]]}, but at least {least} are required; add some, or select other classes with `labels`"
+        )
+    if small:
+        counts = ", ".join(f"'{shown(label)}' ({count[label]})" for label in small)
+        raise DataError(
+            f"classes {counts} in {manifest.shown_root} have too few usable images to split: at least {least} are "
+            "required; add some, or select other classes with `labels`"
+        )

@@ -1,6 +1,7 @@
 """The folders and files of a data set, without clutter, results of this package and what the user excludes."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from stridednet.data.clutter import is_clutter, is_results
 from stridednet.errors import DataError
+
+_CONTROL = ("Cc", "Zl", "Zp")  # Unicode categories: control characters, line and paragraph separators
 
 
 class Tree:
@@ -116,6 +119,6 @@ def shown(text: str) -> str:
     two\nlines
     """
     return "".join(
-        character if character.isprintable() or character == " " else character.encode("unicode_escape").decode()
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in _CONTROL else character
         for character in printable(text)
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stridednet.data.prepare import TrainingData
-from stridednet.data.scan import printable
+from stridednet.data.tree import shown
 from stridednet.evaluation.classification import Classification
 from stridednet.executor.trainer import Trainer
 from stridednet.machine import device, versions
@@ -36,7 +36,7 @@ def build_report(
         "recipe": recipe.name,
         "seed": recipe.seed,
         "model": {"name": recipe.model.name, "parameters": trainer.model.count_params()},
-        "labels": [printable(label) for label in data.labels],
+        "labels": [shown(label) for label in data.labels],
         "data": {
             "hash": data.hash,
             "images": {name: len(data.split.rows(name)) for name in ("train", "val", "test")},
@@ -44,6 +44,12 @@ def build_report(
             "problems": [
                 {"path": manifest.relative(problem.path), "reason": problem.reason} for problem in manifest.problems
             ],
+            "copies": {
+                "identical": len(data.copies.identical),
+                "similar": len(data.copies.similar),
+                "moved": data.split.moved,
+            },
+            "sample_ranges": {kind: [used.low, used.high] for kind, used in data.pictures.ranges.items()},
             "duplicates": [{"across": item.across, "paths": list(item.paths)} for item in data.duplicates],
         },
         "curve_on": data.split.curve,

@@ -1,0 +1,116 @@
+"""Samples of more than 8 bits: 16-bit and floating-point pictures, and how they become 8 bits.
+
+One range is used for all pictures of a data set, so that they stay comparable. With a fixed range, the 10 or 12 bits of
+a camera in a 16-bit file would be nearly black, and measured values would be clipped.
+"""
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+Samples = NDArray[Any]
+Kind = Literal["integer", "float"]
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MAY_BE_DEEP = (b"\x89PNG", *_TIFF, b"P2", b"P3", b"P5", b"P6", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_PNG_BIT_DEPTH = 24  # offset in the file
+_BITS_PER_SAMPLE = 258  # tag of TIFF 6.0
+_USUAL_BITS = (8, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class SampleRange:
+    """The values that become 0 and 255."""
+
+    low: float
+    high: float
+
+    def eight_bits(self, samples: Samples) -> NDArray[np.uint8]:
+        """Scale samples to 8 bits; infinite values are clipped and NaN becomes the lowest value."""
+        values = np.nan_to_num(samples.astype(np.float64), nan=self.low)
+        scale = 255 / ((self.high - self.low) or 1)
+        return np.clip(np.rint((values - self.low) * scale), 0, 255).astype(np.uint8)
+
+
+Ranges = Mapping[Kind, SampleRange]
+
+
+def kind_of_samples(samples: Samples) -> Kind:
+    """Return whether samples are integers or floating-point numbers."""
+    return "float" if samples.dtype.kind == "f" else "integer"
+
+
+def extremes(samples: Samples) -> tuple[float, float]:
+    """Return the lowest and the highest finite value, or twice 0 if there is none."""
+    finite = samples[np.isfinite(samples)] if samples.dtype.kind == "f" else samples
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def usual_range(kind: Kind, found: Iterable[tuple[float, float]]) -> SampleRange:
+    """Return the range for samples with the given extremes.
+
+    It is that of the smallest usual number of bits (8, 10, 12, 14 or 16), or 0 to 1 for floating-point numbers, and the
+    extremes themselves for values that do not fit.
+
+    >>> usual_range("integer", [(3, 900), (0, 1000)])
+    SampleRange(low=0.0, high=1023.0)
+    >>> usual_range("float", [(-1000, 1000)])
+    SampleRange(low=-1000, high=1000)
+    """
+    lows, highs = zip(*found, strict=True)
+    low, high = min(lows), max(highs)
+    tops = [2.0**bits - 1 for bits in _USUAL_BITS] if kind == "integer" else [1.0, 255.0]
+    top = next((top for top in tops if high <= top), None)
+    return SampleRange(low, high) if top is None or low < 0 else SampleRange(0.0, top)
+
+
+def may_have_deep_samples(head: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a format whose samples can have more than 8 bits."""
+    if not head.startswith(_MAY_BE_DEEP):
+        return False
+    return not head.startswith(b"\x89PNG") or head[_PNG_BIT_DEPTH : _PNG_BIT_DEPTH + 1] == b"\x10"
+
+
+def deep_samples(content: bytes) -> Samples | None:
+    """Return the samples of a picture if they have more than 8 bits, as they are stored; None if they have not.
+
+    Returns:
+        Array of shape ``(height, width)``, or ``(height, width, channels)`` with RGB or RGBA.
+
+    Raises:
+        OSError: The file is damaged (as the errors of Pillow in general).
+    """
+    if not may_have_deep_samples(content[:32]):
+        return None
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            gray = picture.mode == "F" or picture.mode.startswith("I")
+            if not gray and not _has_deep_colors(picture):
+                return None
+            picture.load()  # detects truncation, which OpenCV does not
+            if gray:
+                return np.asarray(picture)
+    except UnidentifiedImageError:
+        if not content.startswith(_TIFF):
+            raise
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype == np.uint8:
+        return None
+    if decoded.ndim == 3:
+        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[decoded.shape[2]]
+        decoded = decoded[:, :, order]
+    return np.asarray(decoded)
+
+
+def _has_deep_colors(picture: Image.Image) -> bool:
+    """Return whether Pillow would drop the lower bits of a color picture."""
+    if picture.format == "PNG":
+        return True  # of 16 bits, otherwise it is not opened here
+    bits = getattr(picture, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))
+    return picture.format == "TIFF" and max(bits if isinstance(bits, tuple) else (bits,)) > 8
