@@ -124,8 +124,8 @@ def test_a_model_and_a_class_that_are_not_utf_8_survive(pictures: Path, tmp_path
     (pictures / "0").rename(pictures / CAFE)
     run = tmp_path / "run"
     model = {"epochs": 2, "image_size": 16, "model.name": f"{tmp_path}/{CAFE}.py:build"}
+    settings = model | {"data.labels": [CAFE, "1"]}
     with pytest.raises(KeyboardInterrupt):
-        settings = model | {"data.labels": [CAFE, "1"]}
         stridednet.train(pictures, "tutorial", settings=settings, out=run, observer=Stops(1))
     assert Run.unfinished(run).recipe.model.name == f"file://{tmp_path}/caf%E9.py:build"
     assert len(stridednet.resume(run).history) == 2

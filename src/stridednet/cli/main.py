@@ -13,6 +13,7 @@ from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
 from stridednet.cli.streams import (
     OutputClosedError,
+    broken_pipes_reported,
     discard_output,
     flush_output,
     give_matplotlib_a_folder,
@@ -31,14 +32,19 @@ _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
 
 class _Commands(TyperGroup):
+    """Notices that nobody reads the output before Typer does, which would exit with status 1."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the command line, and show the help."""
+        with broken_pipes_reported():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command, and notice an output that cannot be written before Typer would exit with status 1."""
-        try:
+        """Run a command."""
+        with broken_pipes_reported():
             status = super().invoke(ctx)
             flush_output()
-        except BrokenPipeError:
-            raise OutputClosedError("standard output is closed") from None
-        return status
+            return status
 
 
 app = typer.Typer(
