@@ -23,7 +23,7 @@ from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
 from stridednet.environment import explained
-from stridednet.errors import InputError, StridedNetError
+from stridednet.errors import InputError, StridedNetError, one_line
 
 INTERRUPTED = 130
 
@@ -100,7 +100,7 @@ def main() -> None:
     sys.exit(status)
 
 
-def _message(error: BaseException) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, _UsageError):
         text = error.format_message()  # type: ignore[attr-defined]
         return f"{text if text.endswith(('.', '?')) else f'{text}.'} See stridednet --help."
@@ -108,11 +108,10 @@ def _message(error: BaseException) -> str:
         return error.strerror or str(error) if error.filename is None else f"{error.strerror}: {error.filename}"
     if isinstance(error, StridedNetError):
         return str(error)
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"internal error: {reason}; rerun with --debug for the traceback"
+    return f"internal error: {one_line(error)}; rerun with --debug for the traceback"
 
 
-def _status(error: BaseException) -> int:
+def _status(error: Exception) -> int:
     if isinstance(error, StridedNetError):
         return error.exit_status
     return InputError.exit_status if isinstance(error, _UsageError) else StridedNetError.exit_status

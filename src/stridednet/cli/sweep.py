@@ -2,13 +2,19 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stridednet.cli.paths import path_option
-from stridednet.errors import InputError
+from stridednet.errors import FigureError, InputError
+from stridednet.storage import path_text
+
+if TYPE_CHECKING:
+    from stridednet.sweeps.claims import Expected
+    from stridednet.sweeps.experiment import SweepResult
 
 
 def sweep_command(
@@ -64,7 +70,6 @@ def sweep_command(
     """
     from stridednet.cli.train import names_of
     from stridednet.recipe import parse_override
-    from stridednet.sweeps.claims import verdict_lines
     from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, design_sweep
     from stridednet.sweeps.plan import SweepPlan
 
@@ -90,16 +95,28 @@ def sweep_command(
             one_at_a_time=one_at_a_time,
         )
 
-    from stridednet.cli.sweep_screen import print_table, sweep_observer
+    from stridednet.cli.sweep_screen import sweep_observer
     from stridednet.machine import claim_process
     from stridednet.sweeps.experiment import run_design
 
     claim_process()
+    problem: FigureError | None = None
     try:
         result = run_design(design, out=out, jobs=jobs, observer=sweep_observer(quiet=as_json))
+    except FigureError as error:
+        result, problem = error.result, error
     except KeyboardInterrupt:
         print("Finished trials are saved. To continue, run the same command again.", file=sys.stderr)
         raise
+    _print_result(result, design.expect, as_json=as_json)
+    if problem is not None:
+        raise problem
+
+
+def _print_result(result: "SweepResult", expect: Mapping[str, "Expected"], *, as_json: bool) -> None:
+    from stridednet.cli.sweep_screen import print_table
+    from stridednet.sweeps.claims import verdict_lines
+
     if as_json:
         print(json.dumps(json.loads((result.folder / "comparison.json").read_text(encoding="utf-8")), indent=2))
         return
@@ -109,6 +126,6 @@ def sweep_command(
         print(sentence)
     if result.claim:
         print(f"\nclaim: {result.claim}")
-    for line in verdict_lines(design.expect, result.verdicts):
+    for line in verdict_lines(expect, result.verdicts):
         print(line)
-    print(f"\nsweep: {result.folder}")
+    print(f"\nsweep: {path_text(result.folder)}")
