@@ -2,6 +2,7 @@ import math
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,6 +129,81 @@ def test_a_wrong_value_is_refused_in_one_line(key: str, value: object) -> None:
     assert text.startswith(f"setting '{key}")
     assert "Received: " in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "same"),
+    [
+        ("epochs", np.int64(3), 3),
+        ("seed", np.uint8(7), 7),
+        ("epochs", np.array(3), 3),
+        ("optimizer.learning_rate", np.float64(1e-3), 1e-3),
+        ("optimizer.learning_rate", np.float32(0.5), 0.5),
+        ("optimizer.learning_rate", np.int32(1), 1.0),
+        ("augmentation.horizontal_flip", np.bool_(False), False),
+        ("model.filters", np.array([8, 16]), (8, 16)),
+        ("model.filters", [np.int64(8), np.int32(16)], (8, 16)),
+        ("model.filters", (np.int64(8),), (8,)),
+        ("model.activation", np.str_("elu"), "elu"),
+        ("data.labels", np.array(["a", "b"]), ("a", "b")),
+        ("data.dataset", Path("pets") / "all", str(Path("pets") / "all")),
+        ("model.name", Path("net.py:build"), "net.py:build"),
+    ],
+)
+def test_numbers_of_numpy_and_paths_are_accepted(key: str, value: object, same: object) -> None:
+    recipe = Recipe().replace({key: value})
+    found = recipe.value_of(key)
+    assert found == same
+    assert type(found) is type(same)
+    *tables, last = key.split(".")
+    nested = {tables[0]: {last: value}} if tables else {last: value}
+    assert Recipe(**nested) == recipe
+    tomllib.loads(recipe.to_toml())
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", np.float64(3)),
+        ("epochs", np.bool_(True)),
+        ("epochs", np.int64(0)),
+        ("epochs", np.array([3])),
+        ("epochs", np.str_("3")),
+        ("optimizer.learning_rate", np.bool_(True)),
+        ("optimizer.learning_rate", np.float32(0)),
+        ("augmentation.horizontal_flip", np.int64(1)),
+        ("model.filters", np.array([0.5])),
+        ("model.filters", np.array(8)),
+        ("data.dataset", np.int64(3)),
+        ("precision", Path("float16")),
+    ],
+)
+def test_they_are_refused_with_the_message_for_the_plain_value(key: str, value: object) -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe().replace({key: value})
+    with pytest.raises(RecipeError) as plainly:
+        Recipe().replace({key: str(value) if isinstance(value, Path) else value.tolist()})  # type: ignore[attr-defined]
+    assert str(caught.value) == str(plainly.value)
+    assert "np." not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\0b"])
+def test_a_data_set_needs_a_name(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"^setting 'data.dataset': should be a folder, an archive of one, or the"):
+        Recipe(data={"dataset": name})
+
+
+def test_a_table_is_a_table() -> None:
+    for value in ("vgg", 3, None):
+        with pytest.raises(RecipeError, match=rf"^setting 'model': should be a table .*\. Received: {value!r}$"):
+            Recipe(model=value)
+    with pytest.raises(RecipeError, match=r"^setting 'data': .*\. Received: 5$"):
+        Recipe(data=5)
+
+
+def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("epochs = 3\n", encoding="utf-8-sig")
+    assert load_recipe(tmp_path / "mine.toml")[0].epochs == 3
 
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 import stridednet
 from conftest import SMALL, copy_digits
-from stridednet.errors import DataError, RecipeError
+from stridednet.errors import DataError, InputError, RecipeError
 from stridednet.recipe import Recipe
+from stridednet.resolve import resolve
 from stridednet.run import Run
 from stridednet.training.observer import Observer
 
@@ -43,6 +44,37 @@ def test_hints_of_a_built_in_data_set_are_overridden(tmp_path: Path) -> None:
     recipe, said = recipe_of("file", recipe=tmp_path / "own.toml")
     assert (recipe.image_size, recipe.augmentation.horizontal_flip) == (24, True)
     assert not said[0].startswith("defaults for")
+
+
+def test_a_name_that_is_also_a_folder_or_a_file(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = copy_digits(digits, tmp_path / "digits", "01", 4)
+    (tmp_path / "fast").write_text("epochs = 3\n")
+    shadowed = "'digits' is a built-in data set; to use the folder of this name, write ./digits"
+    found = resolve("digits", "fast")
+    assert found.recipe.data.dataset == "digits"
+    assert found.messages[:2] == (
+        "'fast' is a built-in recipe; to use the file of this name, write ./fast",
+        shadowed,
+    )
+    assert shadowed in resolve(settings={"data.dataset": "digits"}).messages
+    assert shadowed not in resolve().messages  # nobody mentioned digits
+    for given in ("./digits", Path("digits"), folder, str(folder)):
+        assert resolve(given).recipe.data.dataset == str(folder)
+        assert resolve(given).messages == ()
+    assert resolve("./digits", "./fast").recipe.epochs == 3
+
+
+@pytest.mark.parametrize("dataset", ["", " ", 3, b"pets", "a\0b"])
+def test_what_is_no_data_set(dataset: object) -> None:
+    with pytest.raises(RecipeError, match=r"^setting 'data\.dataset': .*\. Received: "):
+        resolve(dataset)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("argument", ["out", "plot"])
+def test_an_empty_path_is_refused(argument: str, few_digits: Path) -> None:
+    with pytest.raises(InputError, match=rf"^{argument}: expected a path\. Received: ''$"):
+        stridednet.train(few_digits, **{argument: ""})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

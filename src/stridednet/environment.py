@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from stridednet.errors import InputError, StridedNetError
+from stridednet.errors import InputError, StridedNetError, one_line
 
 _DEVICE = "KERAS_TORCH_DEVICE"
 
@@ -56,7 +56,7 @@ def check_device() -> None:
         ) from None
 
 
-def explained(error: BaseException) -> StridedNetError | None:
+def explained(error: Exception) -> StridedNetError | None:
     """Return an error that names the cause and the remedy, or None if the environment is not the cause."""
     if "keras" not in sys.modules and _raised_in_keras(error):  # Python removes a module whose import failed
         return InputError(_why_no_keras(error))
@@ -79,14 +79,14 @@ def _raised_in_keras(error: BaseException) -> bool:
     return False
 
 
-def _why_no_keras(error: BaseException) -> str:
+def _why_no_keras(error: Exception) -> str:
     backend = os.environ.get("KERAS_BACKEND", "torch")
     if backend != "torch":
         reason = "Keras has no such backend, or cannot import it"
         if isinstance(error, ModuleNotFoundError):
             reason = f"{error.name} is not installed"
         return f"KERAS_BACKEND: {reason}; unset it, or set it to torch. Received: {backend!r}"
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = one_line(error)
     file = _keras_json()
     remedy = f"correct or remove {file}" if file.exists() else "reinstall it with `pip install --force-reinstall keras`"
     return f"Keras cannot be imported ({reason}); {remedy}"

@@ -57,13 +57,23 @@ class TrainingError(StridedNetError):
 
 
 class FigureError(StridedNetError):
-    """A figure of a finished training could not be drawn or written; everything else is in the run directory.
+    """A figure of a finished training or sweep could not be drawn or written; everything else is in its folder.
 
     Args:
         message: The reason.
-        result: The result of the training, as `stridednet.train` would have returned it.
+        result: The result, as `stridednet.train` or `stridednet.sweep` would have returned it.
     """
 
     def __init__(self, message: str, result: Any) -> None:
         super().__init__(message)
         self.result = result
+
+
+def one_line(error: Exception) -> str:
+    r"""Return an exception as one line; the type is named unless it is one of this package.
+
+    >>> one_line(ValueError("no\nfonts")), one_line(StorageError("cannot write x"))
+    ('ValueError: no fonts', 'cannot write x')
+    """
+    text = " ".join(str(error).split())
+    return text if isinstance(error, StridedNetError) else f"{type(error).__name__}: {text}"

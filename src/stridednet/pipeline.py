@@ -17,7 +17,7 @@ from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
 from stridednet.environment import check_keras
-from stridednet.errors import FigureError, RunError, StorageError, StridedNetError
+from stridednet.errors import FigureError, RunError, StorageError, one_line
 from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
 from stridednet.evaluation.report import build_report
@@ -334,10 +334,5 @@ class _Training:
                     with written_whole(path) as beside:
                         draw(beside)
             except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
-                problems.append(f"{what} is missing: {_one_line(error)}")
+                problems.append(f"{what} is missing: {one_line(error)}")
         return problems
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, StridedNetError) else f"{type(error).__name__}: {text}"

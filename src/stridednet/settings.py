@@ -83,6 +83,8 @@ def plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
     return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
 
 
@@ -95,7 +97,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, settings: Any) -> Any:
-        return {key: plain(value) for key, value in settings.items()} if isinstance(settings, Mapping) else settings
+        return plain(settings)
 
 
 def _checked_dataset(text: str) -> str:

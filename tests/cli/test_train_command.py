@@ -32,6 +32,11 @@ def _main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
     ("arguments", "message"),
     [
         (["train", "nowhere"], "no such folder or archive: nowhere; built-in data sets: "),
+        (["train", ""], "setting 'data.dataset': should be a folder, an archive of one, or the name of a built-in"),
+        (["train", "--out", ""], "Invalid value for '--out': expected a path. Received: ''."),
+        (["train", "--plot="], "Invalid value for '--plot' / '-p': expected a path. Received: ''."),
+        (["train", "--resume="], "Invalid value for '--resume': expected a path. Received: ''."),
+        (["train", "--out=~nobody-of-this-name/x"], "Invalid value for '--out': the home directory of '~nobody"),
         (["train", "a", "-d", "b"], "DATASET and --dataset cannot be combined. Received: 'a' and 'b'"),
         (["train", "--recipe", "fats"], "there is no recipe 'fats'; use a TOML file or one of accurate"),
         (["train", "--set", "epoch=3"], "unknown setting 'epoch'; did you mean epochs?"),

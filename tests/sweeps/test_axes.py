@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 
 from stridednet.errors import InputError, RecipeError
 from stridednet.recipe import Recipe
-from stridednet.sweeps.axes import Axis, Variant, parse_axis, variants
+from stridednet.sweeps.axes import Axis, Variant, parse_axes, parse_axis, variants
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,11 @@ def test_mistakes_are_found_before_anything_trains() -> None:
         variants(Recipe(), [Axis("epochs", (1,)), Axis("epochs", (2,))])
     with pytest.raises(InputError, match="seed cannot be an axis; seeds is how many"):
         variants(Recipe(), [Axis("seed", (1, 2))])
+
+
+def test_values_of_numpy_are_those_of_python() -> None:
+    given = {"model.stem_kernel": np.array([3, 5]), "model.use_bias": [np.bool_(True)]}
+    axes = parse_axes(given)  # type: ignore[arg-type]
+    assert axes == (Axis("model.stem_kernel", (3, 5)), Axis("model.use_bias", (True,)))
+    assert [type(value) for axis in axes for value in axis.values] == [int, int, bool]
+    assert Variant((("model.stem_kernel", axes[0].values[0]),)).name == "model.stem_kernel=3"

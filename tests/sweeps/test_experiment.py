@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from conftest import copy_digits
-from stridednet.errors import InputError, RecipeError
+from stridednet.errors import FigureError, InputError, RecipeError
 from stridednet.sweeps.claims import verdict
 from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan, sweep
 from stridednet.sweeps.plan import SweepPlan
@@ -216,6 +216,19 @@ def test_where_all_fail_there_is_still_a_report(pictures: Path, tmp_path: Path) 
     result = sweep(pictures, ["model.stem_kernel=21"], seeds=1, settings=settings, out=tmp_path / "out")
     assert all(outcome.error for outcome in result.outcomes)
     assert "Trials that failed" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_a_figure_that_cannot_be_drawn_loses_nothing(
+    finished: SweepResult, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_fonts(*_: object) -> None:
+        raise RuntimeError("no fonts")
+
+    monkeypatch.setattr("stridednet.sweeps.report.draw_costs", no_fonts)
+    (finished.folder / "report.md").unlink()
+    with pytest.raises(FigureError, match=r"^the sweep .* is finished, but costs\.png is missing: RuntimeError: no f"):
+        sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, runner=Keeping())
+    assert (finished.folder / "report.md").is_file()
 
 
 def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def guide_command(
 
 def _show(lines: Callable[[int], Iterator["Text"]]) -> None:
     """Print lines that fit the width of the terminal; without color if the output is not a terminal."""
-    from rich.console import Console
+    from stridednet.cli.consoles import ResultConsole
 
-    console = Console(highlight=False)
+    console = ResultConsole(highlight=False)
     for line in lines(console.width):
         console.print(line, soft_wrap=True)

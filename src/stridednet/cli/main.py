@@ -13,6 +13,7 @@ from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
 from stridednet.cli.streams import (
     OutputClosedError,
+    broken_pipes_reported,
     discard_output,
     flush_output,
     give_matplotlib_a_folder,
@@ -23,7 +24,7 @@ from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
 from stridednet.cli.waiting import spin_less
 from stridednet.environment import explained
-from stridednet.errors import InputError, StridedNetError
+from stridednet.errors import InputError, StridedNetError, one_line
 
 INTERRUPTED = 130
 
@@ -32,14 +33,19 @@ _UsageError = cast("type[Exception]", typer.BadParameter.__base__)
 
 
 class _Commands(TyperGroup):
+    """Notices that nobody reads the output before Typer does, which would exit with status 1."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the command line, and show the help."""
+        with broken_pipes_reported():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command, and notice an output that cannot be written before Typer would exit with status 1."""
-        try:
+        """Run a command."""
+        with broken_pipes_reported():
             status = super().invoke(ctx)
             flush_output()
-        except BrokenPipeError:
-            raise OutputClosedError("standard output is closed") from None
-        return status
+            return status
 
 
 app = typer.Typer(
@@ -96,7 +102,7 @@ def main() -> None:
     sys.exit(status)
 
 
-def _message(error: BaseException) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, _UsageError):
         text = error.format_message()  # type: ignore[attr-defined]
         return f"{text if text.endswith(('.', '?')) else f'{text}.'} See stridednet --help."
@@ -104,11 +110,10 @@ def _message(error: BaseException) -> str:
         return error.strerror or str(error) if error.filename is None else f"{error.strerror}: {error.filename}"
     if isinstance(error, StridedNetError):
         return str(error)
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"internal error: {reason}; rerun with --debug for the traceback"
+    return f"internal error: {one_line(error)}; rerun with --debug for the traceback"
 
 
-def _status(error: BaseException) -> int:
+def _status(error: Exception) -> int:
     if isinstance(error, StridedNetError):
         return error.exit_status
     return InputError.exit_status if isinstance(error, _UsageError) else StridedNetError.exit_status

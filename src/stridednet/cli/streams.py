@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stridednet.errors import StridedNetError
@@ -27,6 +28,15 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+@contextmanager
+def broken_pipes_reported() -> Iterator[None]:
+    """Convert a `BrokenPipeError` into an `OutputClosedError`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise OutputClosedError("standard output is closed") from None
+
+
 def flush_output() -> None:
     """Write what is still buffered, so that a failure is reported instead of ignored when the process ends.
 
@@ -36,9 +46,8 @@ def flush_output() -> None:
     """
     try:
         if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise OutputClosedError("standard output is closed") from None
+            with broken_pipes_reported():
+                sys.stdout.flush()
     except OSError as error:
         raise StridedNetError(f"cannot write to standard output: {error.strerror}") from None
 

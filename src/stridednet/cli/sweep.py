@@ -2,14 +2,20 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
-from stridednet.errors import InputError
+from stridednet.errors import FigureError, InputError
+from stridednet.storage import path_text
+
+if TYPE_CHECKING:
+    from stridednet.sweeps.claims import Expected
+    from stridednet.sweeps.experiment import SweepResult
 
 
 @only_json_on_stdout
@@ -88,7 +94,6 @@ def sweep_command(
     """
     from stridednet.cli.train import data_settings
     from stridednet.recipe import parse_override
-    from stridednet.sweeps.claims import verdict_lines
     from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, design_sweep
     from stridednet.sweeps.plan import SweepPlan
 
@@ -114,16 +119,28 @@ def sweep_command(
             one_at_a_time=one_at_a_time,
         )
 
-    from stridednet.cli.sweep_screen import print_table, sweep_observer
+    from stridednet.cli.sweep_screen import sweep_observer
     from stridednet.machine import claim_process
     from stridednet.sweeps.experiment import run_design
 
     claim_process()
+    problem: FigureError | None = None
     try:
         result = run_design(design, out=out, jobs=jobs, observer=sweep_observer(quiet=as_json))
+    except FigureError as error:
+        result, problem = error.result, error
     except KeyboardInterrupt:
         print("Finished trials are saved. To continue, run the same command again.", file=sys.stderr)
         raise
+    _print_result(result, design.expect, as_json=as_json)
+    if problem is not None:
+        raise problem
+
+
+def _print_result(result: "SweepResult", expect: Mapping[str, "Expected"], *, as_json: bool) -> None:
+    from stridednet.cli.sweep_screen import print_table
+    from stridednet.sweeps.claims import verdict_lines
+
     if as_json:
         print_json(json.loads((result.folder / "comparison.json").read_text(encoding="utf-8")))
         return
@@ -133,6 +150,6 @@ def sweep_command(
         print(sentence)
     if result.claim:
         print(f"\nclaim: {result.claim}")
-    for line in verdict_lines(design.expect, result.verdicts):
+    for line in verdict_lines(expect, result.verdicts):
         print(line)
-    print(f"\nsweep: {result.folder}")
+    print(f"\nsweep: {path_text(result.folder)}")

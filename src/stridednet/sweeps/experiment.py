@@ -10,6 +10,7 @@ from typing import Any
 from stridednet.data.archive import dataset_name
 from stridednet.data.scan import results_inside
 from stridednet.environment import check_keras
+from stridednet.errors import FigureError
 from stridednet.executor.backend import Backend
 from stridednet.lock import locked
 from stridednet.models.catalogue import check_model
@@ -116,6 +117,8 @@ def sweep(
     Raises:
         InputError: An argument, an axis, a setting or the data set is wrong; nothing was trained.
         StorageError: The disk is full or not writable; the same call continues once that is fixed.
+        RunError: Another process is writing to the sweep's folder.
+        FigureError: The sweep is finished, but for a figure.
 
     Examples:
         >>> import tempfile
@@ -162,6 +165,8 @@ def run_plan(
         InputError: There is no such plan, or something in it, an argument or the data set is wrong; nothing was
             trained.
         StorageError: The disk is full or not writable; the same call continues once that is fixed.
+        RunError: Another process is writing to the sweep's folder.
+        FigureError: The sweep is finished, but for a figure.
 
     Examples:
         >>> import tempfile
@@ -225,7 +230,7 @@ def _run_trials(
     finally:
         observer.on_end()
     result = _result(design, folder, tuple(outcomes[trial.variant.name, trial.seed] for trial in trials))
-    write_report(
+    problems = write_report(
         folder,
         design.base,
         result.outcomes,
@@ -236,6 +241,8 @@ def _run_trials(
         verdicts=result.verdicts,
         device_kind=device_kind,
     )
+    if problems:
+        raise FigureError(f"the sweep {folder} is finished, but {'; '.join(problems)}", result)
     return result
 
 

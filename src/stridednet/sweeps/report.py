@@ -4,9 +4,11 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from stridednet.errors import one_line
 from stridednet.machine import device
 from stridednet.recipe import Recipe
 from stridednet.storage import csv_text, write_text, written_whole
@@ -27,7 +29,7 @@ def write_report(
     expect: Mapping[str, Expected],
     verdicts: Mapping[str, Verdict],
     device_kind: str = "cpu",
-) -> None:
+) -> list[str]:
     """Write ``base.toml``, ``trials.csv``, ``comparison.csv``, ``comparison.json``, ``report.md`` and the figures.
 
     Args:
@@ -40,6 +42,9 @@ def write_report(
         expect: What the claim says about the accuracy of a variant, by variant name.
         verdicts: Whether that holds, for the same names.
         device_kind: What the trials were computed on, ``cpu`` or ``cuda``.
+
+    Returns:
+        The problems of figures, which do not stop the others.
 
     Raises:
         StorageError: A file cannot be written.
@@ -62,13 +67,21 @@ def write_report(
         "verdicts": dict(verdicts),
     }
     write_text(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
-    for name, draw in (("accuracy.png", draw_accuracy), ("costs.png", draw_costs)):
-        with written_whole(folder / name) as beside:
-            draw(comparisons, beside)
-    with written_whole(folder / "curves.png") as beside:
-        draw_curves(outcomes, beside)
     claim_section = _claim_section(claim, verdict_lines(expect, verdicts))
     write_text(folder / "report.md", _page(base, outcomes, comparisons, sentences, claim_section, used))
+    drawings = {
+        "accuracy.png": partial(draw_accuracy, comparisons),
+        "costs.png": partial(draw_costs, comparisons),
+        "curves.png": partial(draw_curves, outcomes),
+    }
+    problems = []
+    for name, draw in drawings.items():
+        try:
+            with written_whole(folder / name) as beside:
+                draw(beside)
+        except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
+            problems.append(f"{name} is missing: {one_line(error)}")
+    return problems
 
 
 def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
