@@ -158,7 +158,7 @@ def test_archives_that_are_damaged_or_hold_something_else(tmp_path: Path) -> Non
 
 def test_random_damage_never_ends_in_another_exception(tmp_path: Path) -> None:
     whole = _saved(tmp_path, keras.layers.Conv2D(2, 3)).read_bytes()
-    rng = random.Random(0)  # noqa: S311
+    rng = random.Random(0)
     file, refused = tmp_path / "model.keras", 0
     for _ in range(40):
         content = bytearray(whole)
