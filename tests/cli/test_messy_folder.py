@@ -122,17 +122,17 @@ def test_a_data_set_with_its_own_results_inside(warm_command: Command, tmp_path:
 
 
 def test_any_class_name_can_be_selected_and_survives_the_run(warm_command: Command, tmp_path: Path) -> None:
-    labels = ["salt, pepper", " leading", "two\nlines", 'so-called "cat"', "\udcff", "plain"]
+    labels = ["salt, pepper", " leading", "two\nlines", 'so-called "cat"', "plain"]
     write_classes(tmp_path / "odd", labels, 8)
     done = warm_command(
         "train", "odd", *SMALL, "--out", "run", "--labels", 'plain,"salt, pepper"," leading"',
-        "--labels", '"two\nlines"', "--labels", '"so-called ""cat"""', "--labels", "\udcff",
+        "--labels", '"two\nlines"', "--labels", '"so-called ""cat"""',
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     run = Run.open(tmp_path / "run")
     assert run.labels == sorted(labels)
-    assert len(run.split) == 48
-    assert {row.label for row in run.split} == {label.replace("\udcff", r"\udcff") for label in labels}
+    assert len(run.split) == 40
+    assert {row.label for row in run.split} == set(labels)
     assert r"two\nlines" in done.stdout
     resumed_from = Run.open(tmp_path / "run").recipe.data.labels
     assert sorted(resumed_from) == sorted(labels)
