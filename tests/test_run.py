@@ -12,7 +12,7 @@ import stridednet
 from conftest import SMALL, copy_digits
 from stridednet.errors import RunError, StorageError
 from stridednet.recipe import Recipe
-from stridednet.run import Checkpoint, Run
+from stridednet.run import Checkpoint, Run, SplitRow
 from stridednet.storage import written_whole
 from stridednet.training.history import EpochRow
 
@@ -44,6 +44,22 @@ def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
         Run.create(Recipe(), tmp_path / "file" / "below")
     (tmp_path / "empty").mkdir()
     assert Run.create(Recipe(), tmp_path / "empty").folder == tmp_path / "empty"
+
+
+def test_labels_with_any_name_come_back(tmp_path: Path) -> None:
+    ordinary = ["cat", "a b", "k\u00e4se", "salt, pepper", "\u732b", "'quoted'", "back\\slash"]
+    odd = ["two\nlines", " leading", "trailing ", '"quoted"', "tab\t", "\x85", "\u2028", "cr\r", "\udcff.bytes", ""]
+    run = Run.create(Recipe(), tmp_path / "run")
+    run.write_labels(ordinary)
+    assert (run.folder / "labels.txt").read_text(encoding="utf-8") == "".join(f"{label}\n" for label in ordinary)
+    assert run.labels == ordinary
+    again = Run(run.folder)
+    again.write_labels([*ordinary, *odd])
+    assert len((run.folder / "labels.txt").read_bytes().split(b"\n")) == len(ordinary) + len(odd) + 1
+    assert again.labels == [*ordinary, *odd]
+    rows = [SplitRow(f"{label}/1.png", label, "train") for label in (*ordinary, *odd[:-2])]
+    again.write_split(rows)
+    assert again.split == rows
 
 
 def test_a_checkpoint_comes_back_exactly(tmp_path: Path) -> None:

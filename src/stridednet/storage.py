@@ -140,9 +140,10 @@ def write_text(path: Path, text: str) -> None:
 def csv_text(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table as CSV. Lines end with a line feed on every system."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    for row in (header, *rows):
+        line = io.StringIO(newline="")
+        csv.writer(line, lineterminator="\r\n").writerow(row)  # so that a field with a carriage return is quoted
+        text.write(line.getvalue().removesuffix("\r\n") + "\n")
     return text.getvalue()
 
 

@@ -11,7 +11,6 @@ from stridednet.data import cache
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.decode import decode
 from stridednet.data.scan import scan
-from stridednet.errors import DataError
 
 
 def test_cached_pictures_equal_decoded_ones(few_digits: Path) -> None:
@@ -64,20 +63,19 @@ def test_decoders_do_not_warn_about_damage_that_they_recover_from(
     assert capfd.readouterr().err == "restored"
 
 
-def test_a_huge_picture_leaves_nothing_in_the_cache(
-    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
+def test_a_huge_picture_is_skipped_and_named(few_digits: Path) -> None:
     # A BMP header that declares 65,535 x 65,535 pixels.
     header = b"BM" + bytes(8) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
     size = (65535).to_bytes(4, "little") * 2
     (few_digits / "1" / "bomb.bmp").write_bytes(header + size + b"\x01\x00\x18\x00" + bytes(24))
-    with pytest.raises(DataError, match=r"bomb.bmp has more than 89,478,485 pixels"):
-        load_pictures(scan(few_digits), 24)
-    assert list((tmp_path / "own" / "decoded").iterdir()) == []
+    manifest = load_pictures(scan(few_digits), 24).manifest
+    assert len(manifest.pictures) == 120
+    assert [(problem.path.name, problem.reason) for problem in manifest.problems] == [
+        ("bomb.bmp", "more than 89,478,485 pixels, the limit against decompression bombs; resize it")
+    ]
 
 
-@pytest.mark.parametrize("name", ["images.npy", "problems.json"])
+@pytest.mark.parametrize("name", ["images.npy", "fingerprints.npy", "notes.json"])
 def test_a_damaged_entry_is_replaced(
     few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
@@ -121,7 +119,7 @@ def test_the_least_recently_used_entries_are_removed(
     few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
-    monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 120 * 3 * (31**2 + 32**2) + 10_000)
+    monkeypatch.setattr(cache, "MAX_CACHE_BYTES", 120 * 3 * (31**2 + 32**2) + 80_000)
     for used_at, size in ((100, 30), (200, 31), (300, 32)):
         load_pictures(scan(few_digits), size)
         newest = max((tmp_path / "own" / "decoded").iterdir(), key=lambda entry: entry.stat().st_mtime)

@@ -55,6 +55,57 @@ def test_problems_are_listed_and_counted_or_an_error(few_digits: Path) -> None:
         _prepare(few_digits, strict=True)
 
 
+def test_files_of_the_same_kind_are_reported_in_one_line(few_digits: Path) -> None:
+    for number in range(1500):
+        (few_digits / "0" / f"{number}.xml").touch()
+        (few_digits / "1" / f"{number}").write_text("x")
+    data, said = _prepare(few_digits)
+    assert len(data.manifest.problems) == 3000  # type: ignore[attr-defined]
+    assert [line for line in said if line.startswith("skipped")] == [
+        "skipped 1,500 .xml files, such as 0/0.xml: not an image: neither the file name nor the content is that of an "
+        "image",
+        "skipped 1,500 files without a suffix, such as 1/0: not an image: neither the file name nor the content is "
+        "that of an image",
+        "skipped 3,000 files in total; problems.csv of the run lists all of them",
+    ]
+    for number in range(100):
+        (few_digits / "0" / f"x.{number}x").touch()
+    assert len([line for line in _prepare(few_digits)[1] if line.startswith("skipped")]) == 13
+
+
+def test_many_duplicates_are_reported_in_one_line(few_digits: Path) -> None:
+    for path in list((few_digits / "0").iterdir()):
+        shutil.copy(path, few_digits / "1" / f"copy_{path.name}")
+    data, said = _prepare(few_digits)
+    assert len(data.duplicates) == 40  # type: ignore[attr-defined]
+    first = min((few_digits / "0").iterdir()).name
+    assert [line for line in said if line.startswith("identical")] == [
+        f"identical pictures in different classes: 40 groups, such as 0/{first}, 1/copy_{first}; report.json lists all "
+        "of them"
+    ]
+
+
+def test_classes_of_damaged_files_are_named_at_once_or_left_out(few_digits: Path) -> None:
+    for label in ("x", "y"):
+        (few_digits / label).mkdir()
+        for number in range(4):
+            (few_digits / label / f"{number}.jpg").touch()
+    with pytest.raises(DataError, match=r"classes 'x' \(0\), 'y' \(0\) in .*few have too few usable images to split"):
+        _prepare(few_digits)
+    data, said = _prepare(few_digits, skip_empty=True)
+    assert data.labels == ("0", "1", "2")  # type: ignore[attr-defined]
+    assert "classes left out, since none of their training images can be used: x, y" in said
+    assert data.targets.shape == (120, 3)  # type: ignore[attr-defined]
+
+
+def test_names_with_control_characters_are_shown_in_one_line(few_digits: Path) -> None:
+    (few_digits / "0").rename(few_digits / "two\nlines")
+    (few_digits / "two\nlines" / "\x1b[31mred.txt").touch()
+    _, said = _prepare(few_digits)
+    assert all("\n" not in line and "\x1b" not in line for line in said)
+    assert any(r"skipped two\nlines/\x1b[31mred.txt: " in line for line in said)
+
+
 def test_a_class_of_damaged_files_is_too_small(few_digits: Path) -> None:
     for number, picture in enumerate(sorted((few_digits / "2").iterdir())):
         if number:

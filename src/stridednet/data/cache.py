@@ -40,7 +40,7 @@ from stridednet.machine import usable_cores
 from stridednet.storage import cache_folder, folder_made_whole
 
 MAX_CACHE_BYTES = 4 * 2**30
-_DECODER = f"3 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
+_DECODER = f"4 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
 _FINGERPRINT_SIZE = 96  # pixels; fixed, so that the groups of copies do not depend on the image size of a recipe
 _PER_TASK = 32  # pictures; a worker keeps one at a time in memory

@@ -2,10 +2,12 @@
 
 Identical files have the same SHA-256. Copies of another size or compression are found by a perceptual hash: as in pHash
 (Zauner 2010), the lowest 8x8 frequencies of the discrete cosine transform of a gray 32x32 thumbnail, here as numbers
-instead of signs, together with the mean color. Copies made by common programs, down to 64 pixels, differ by less than
-1.6 gray levels; the most similar different photographs of the tutorial's four classes differ by 2.1, and digits by 4.0.
+instead of signs, together with the mean color. Copies made by common programs, down to 64
+pixels of a photograph, differ by less than 1.6 gray levels; the most similar different photographs of the tutorial's
+four classes differ by 3.3, and the most similar digits by 4.0.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +19,8 @@ from numpy.typing import NDArray
 _THUMBNAIL = 32  # pixels
 _FREQUENCIES = 8
 FINGERPRINT_LENGTH = _FREQUENCIES**2 + 3
-_MAX_DIFFERENCE = 1.8  # root mean square of the low frequencies, in gray levels
-_MAX_RELATIVE = 0.12  # of the contrast: dark or pale pictures are all similar
+_MAX_DIFFERENCE = 2.0  # root mean square of the low frequencies, in gray levels
+_MAX_RELATIVE = 0.25  # of the contrast: dark or pale pictures are all similar
 _MAX_COLOR_DIFFERENCE = 4.0  # of the mean of each channel, in levels
 _LARGEST_GROUP = 50  # more similar pictures than that are a series, such as the frames of a video
 _PER_QUERY = 512  # pictures
@@ -28,9 +30,10 @@ Fingerprints = NDArray[np.float32]
 
 def fingerprint(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the perceptual hash of an image ``(height, width, 3)``: 64 frequencies and the mean of each channel."""
-    shrinks = min(image.shape[:2]) >= _THUMBNAIL
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    thumbnail = cv2.resize(image, (_THUMBNAIL, _THUMBNAIL), interpolation=interpolation)
+    height, width = image.shape[:2]
+    # OpenCV averages over areas only when it shrinks.
+    large = image.repeat(math.ceil(_THUMBNAIL / height), axis=0).repeat(math.ceil(_THUMBNAIL / width), axis=1)
+    thumbnail = cv2.resize(large, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32)
     # The transform is orthonormal: divided by the thumbnail's side, distances are root mean squares of gray levels.
     low = cv2.dct(gray)[:_FREQUENCIES, :_FREQUENCIES] / _THUMBNAIL
@@ -41,11 +44,13 @@ def fingerprint(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 class Copies:
     """Groups of pictures that are copies of each other, as rows of the manifest in ascending order.
 
-    ``identical`` have the same bytes; ``similar`` also contain copies of another size or compression.
+    ``identical`` have the same bytes; ``similar`` also contain copies of another size or compression. ``series`` are
+    larger groups, such as the frames of a video, which are not taken for copies.
     """
 
     identical: tuple[tuple[int, ...], ...]
     similar: tuple[tuple[int, ...], ...]
+    series: tuple[tuple[int, ...], ...] = ()
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
@@ -80,9 +85,11 @@ def find_copies(digests: Sequence[str], fingerprints: Fingerprints) -> Copies:
     for rows in rows_of.values():
         similar[find(rows[0])] += rows
     different = {find(rows[0]): len({digests[row] for row in rows}) for rows in similar.values()}
+    found = [tuple(sorted(rows)) for head, rows in similar.items() if different[head] > 1]
     return Copies(
         tuple(tuple(rows) for rows in rows_of.values() if len(rows) > 1),
-        tuple(tuple(sorted(rows)) for head, rows in similar.items() if 1 < different[head] <= _LARGEST_GROUP),
+        tuple(group for group in found if len(group) <= _LARGEST_GROUP),
+        tuple(group for group in found if len(group) > _LARGEST_GROUP),
     )
 
 

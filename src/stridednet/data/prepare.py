@@ -186,6 +186,8 @@ def _report_duplicates(duplicates: Sequence[Duplicate], say: Callable[[str], Non
 
 
 def _report_copies(copies: Copies, divided: Split, say: Callable[[str], None]) -> None:
+    for series in copies.series:
+        say(f"{len(series):,} pictures look alike, as the frames of a video do; they may be in several subsets")
     groups = copies.groups
     if not groups:
         return
