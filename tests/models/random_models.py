@@ -48,7 +48,7 @@ class RandomModel:
 
     def __init__(self, seed: int) -> None:
         """Start with a seed."""
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311
         self.odd_types = self.rng.random() < 0.25
 
     def build(self) -> Any:
@@ -182,7 +182,7 @@ class RandomModel:
             lambda: layers.BatchNormalization(momentum=0.5, **plain),
             lambda: layers.GroupNormalization(groups, **plain),
             lambda: layers.LayerNormalization(axis=rng.choice([-1, [1, 2, 3]]), **plain),
-            lambda: layers.UnitNormalization(),
+            layers.UnitNormalization,
             lambda: layers.SpectralNormalization(layers.Conv2D(4, 3, padding="same")),
             lambda: layers.Activation(activation, **plain),
             lambda: layers.LeakyReLU(0.2),
@@ -195,7 +195,7 @@ class RandomModel:
             lambda: layers.AlphaDropout(0.1),
             lambda: layers.ActivityRegularization(l2=1e-3),
             lambda: layers.Dense(rng.randint(1, 6), activation=activation, **more),
-            lambda: layers.RandomFlip(),
+            layers.RandomFlip,
             lambda: layers.Normalization(mean=0.5, variance=2.0),
             lambda: layers.Lambda(lambda value: value * 2),
             Halved,
