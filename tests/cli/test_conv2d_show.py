@@ -127,7 +127,7 @@ def test_a_damaged_model_is_reported_in_one_line(
     (tmp_path / "run" / "model.keras").write_text("not a model")
     assert _main(monkeypatch, "--run", tmp_path / "run", "--show", tmp_path / "show.png") == 2
     error = capsys.readouterr().err
-    assert "model.keras is not a model that Keras can load" in error
+    assert "model.keras is not a .keras file, which is a zip archive" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "show.png").exists()
 
