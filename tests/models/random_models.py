@@ -48,7 +48,7 @@ class RandomModel:
 
     def __init__(self, seed: int) -> None:
         """Start with a seed."""
-        self.rng = random.Random(seed)  # noqa: S311
+        self.rng = random.Random(seed)
         self.odd_types = self.rng.random() < 0.25
 
     def build(self) -> Any:
