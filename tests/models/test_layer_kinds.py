@@ -207,3 +207,16 @@ def test_normalizations_over_positions_depend_on_all_of_them() -> None:
         (layers.AdaptiveAveragePooling2D((3, 3)), None),
     ]:
         assert describe(keras.Model(image, layer(image))).layers[-1].receptive_field == field, layer
+
+
+def test_channels_first_after_a_permute_costs_as_much_as_channels_last() -> None:
+    def network(data_format: str) -> keras.Model:
+        image = layers.Input((24, 30, 3))
+        x = layers.Permute((3, 1, 2))(image) if data_format == "channels_first" else image
+        x = layers.Conv2D(4, 5, strides=2, data_format=data_format)(x)
+        return keras.Model(image, layers.Conv2D(6, 3, padding="same", data_format=data_format)(x))
+
+    first, last = describe(network("channels_first")), describe(network("channels_last"))
+    assert first.multiply_adds == last.multiply_adds
+    assert first.layers[-1].output_shape == last.layers[-1].output_shape == (10, 13, 6)
+    assert first.layers[-1].receptive_field == last.layers[-1].receptive_field == (9, 9)

@@ -25,7 +25,8 @@ def prepare_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # a terminal in the place of a file cannot tell its position
+                stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -200,6 +200,8 @@ def _first_layout(model: Any, steps: int = 0) -> tuple[str, int, bool]:
         while isinstance(layer, keras.layers.TimeDistributed):
             layer, inside = layer.layer, inside + 1
         flat |= not inside and type(layer).__name__.removesuffix("Transpose").endswith("1D")
+        if isinstance(layer, keras.layers.Permute):
+            break  # what follows says nothing about the layout of the input
         found = getattr(layer, "data_format", None)
         if is_nested(layer):
             found, inside, flat_inside = _first_layout(layer, inside)
