@@ -5,7 +5,7 @@
 Each measurement is a process that trains the tutorial's network on prepared batches of 32 images and reports images per
 second: alone, beside one busy loop, two trainings at once (the sum of both), and, where a cgroup can be made (Linux, as
 root), with a CPU quota of 1.5 cores. The settings take turns in each round; medians are printed, with ratios to the
-default setting alone. `default` is libgomp's own spin count; the command sets another one (`stridednet.cli.waiting`).
+default setting alone. `default` is libgomp's own spin count.
 """
 
 import argparse

@@ -22,7 +22,6 @@ from stridednet.cli.streams import (
 from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
-from stridednet.cli.waiting import spin_less
 from stridednet.environment import explained
 from stridednet.errors import InputError, StridedNetError, one_line
 
@@ -82,7 +81,6 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     collect_less()
-    spin_less()
     prepare_streams()
     give_matplotlib_a_folder()
     try:
