@@ -14,7 +14,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-COVERAGE := --cov=stridednet --cov-report=term:skip-covered --cov-fail-under=90
+COVERAGE := --cov=stridednet --cov-report=term:skip-covered --cov-fail-under=94
 
 .PHONY: train test check bench docs constraints clean
 
