@@ -84,6 +84,8 @@ class Tree:
         return self._listed[folder]
 
     def _is_excluded(self, path: Path) -> bool:
+        if not self.excluded:  # nearly always, and for every file
+            return False
         relative = path.relative_to(self.root).as_posix()
         for pattern in self.excluded:
             if fnmatchcase(relative if "/" in pattern.rstrip("/") else path.name, pattern.strip("/")):
