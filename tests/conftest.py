@@ -67,7 +67,8 @@ def copy_digits(digits: Path, folder: Path, labels: str, count: int, skip: int =
 def write_run(folder: Path, model: "keras.Model", classes: int) -> Path:
     """Write a finished run of a model that was not trained here."""
     from stridednet.recipe import Recipe
-    from stridednet.run import Run, SplitRow
+    from stridednet.run import Run
+    from stridednet.run_directory import SplitRow
     from stridednet.training.history import EpochRow
 
     labels = [f"class {number}" for number in range(classes)]

@@ -12,7 +12,8 @@ import stridednet
 from conftest import SMALL, copy_digits
 from stridednet.errors import RunError, StorageError
 from stridednet.recipe import Recipe
-from stridednet.run import Checkpoint, Run, SplitRow
+from stridednet.run import Run
+from stridednet.run_directory import Checkpoint, SplitRow
 from stridednet.storage import written_whole
 from stridednet.training.history import EpochRow
 
