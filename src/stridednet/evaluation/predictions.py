@@ -25,12 +25,14 @@ class Predictions:
     @property
     def guess(self) -> NDArray[np.intp]:
         """The most probable class of each picture, ``(n,)``."""
-        return self.probabilities.argmax(axis=1)
+        guess: NDArray[np.intp] = self.probabilities.argmax(axis=1)
+        return guess
 
     @property
     def confidence(self) -> NDArray[np.float32]:
         """The probability of the most probable class of each picture, ``(n,)``."""
-        return self.probabilities.max(axis=1)
+        confidence: NDArray[np.float32] = self.probabilities.max(axis=1)
+        return confidence
 
     @property
     def wrong(self) -> NDArray[np.intp]:
