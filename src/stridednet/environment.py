@@ -87,6 +87,8 @@ def _why_no_keras(error: Exception) -> str:
             reason = f"{error.name} is not installed"
         return f"KERAS_BACKEND: {reason}; unset it, or set it to torch. Received: {backend!r}"
     reason = one_line(error)
+    if (drawing := os.environ.get("MPLBACKEND")) and f"{drawing!r} is not a valid value for backend" in reason:
+        return f"MPLBACKEND: Matplotlib has no such backend; unset it, or set it to agg. Received: {drawing!r}"
     file = _keras_json()
     remedy = f"correct or remove {file}" if file.exists() else "reinstall it with `pip install --force-reinstall keras`"
     return f"Keras cannot be imported ({reason}); {remedy}"
