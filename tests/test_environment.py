@@ -239,6 +239,20 @@ def test_missing_folders_for_temporary_files_and_caches(few_digits: Path, comman
     assert done.stderr.count("\n") == 1
 
 
+def test_without_any_folder_for_temporary_files(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="needs a limit on the size of files")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+        "from stridednet.cli.main import main; sys.argv = ['stridednet', 'summary', 'vgg']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: there is no folder in which temporary files can be written; free some space, or set TMPDIR to another "
+        "folder\n"
+    )
+
+
 def test_matplotlib_gets_a_folder(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from stridednet.cli.streams import prepare_matplotlib
 

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from stridednet.errors import InputError, StridedNetError, one_line
+from stridednet.errors import InputError, StorageError, StridedNetError, one_line
 
 _DEVICE = "KERAS_TORCH_DEVICE"
 
@@ -58,6 +58,11 @@ def check_device() -> None:
 
 def explained(error: Exception) -> StridedNetError | None:
     """Return an error that names the cause and the remedy, or None if the environment is not the cause."""
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        return StorageError(
+            "there is no folder in which temporary files can be written; free some space, or set TMPDIR to another "
+            "folder"
+        )
     if "keras" not in sys.modules and _raised_in_keras(error):  # Python removes a module whose import failed
         return InputError(_why_no_keras(error))
     if isinstance(error, FileNotFoundError) and error.filename is None and _working_directory_is_gone():
