@@ -69,8 +69,8 @@ def load_library() -> Loaded:
     try:
         kept = _kept(f"{key}.so")
         if kept is None:
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                made = Path(folder, f"{key}.so")
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+                made = Path(place, f"{key}.so")
                 _compile(command, sources, made)
                 return Loaded(_loaded(made))  # it stays loaded when the file is deleted
         if not kept.exists():
