@@ -287,9 +287,8 @@ def _chosen_labels(tree: Tree, found: _Found, wanted: Sequence[str]) -> tuple[st
     wanted = [names.get(printable(label), label) for label in wanted]
     unknown = [label for label in wanted if label not in known]
     if unknown:
-        raise DataError(
-            f"{root} has no class {', '.join(map(repr, unknown))}; available labels: {shown(in_csv(known))}"
-        )
+        names_given = ", ".join(f"'{shown(label)}'" for label in unknown)
+        raise DataError(f"{root} has no class {names_given}; available labels: {shown(in_csv(known))}")
     chosen = tuple(wanted) or known
     if len(chosen) >= 2:
         return chosen
