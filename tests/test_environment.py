@@ -245,7 +245,10 @@ def test_without_any_folder_for_temporary_files(tmp_path: Path) -> None:
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
         "from stridednet.cli.main import main; sys.argv = ['stridednet', 'summary', 'vgg']; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    # PyTorch looks for a temporary folder when it is imported, unless an earlier import in this process has set this.
+    environment = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: there is no folder in which temporary files can be written; free some space, or set TMPDIR to another "

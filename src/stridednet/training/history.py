@@ -56,9 +56,7 @@ def to_csv(history: Sequence[EpochRow]) -> str:
 def from_csv(text: str) -> History:
     """Return the history that `to_csv` wrote."""
     return [
-        EpochRow(
-            **{field.name: _number(row.get(field.name) or "", whole=field.type is int) for field in fields(EpochRow)}
-        )
+        EpochRow(**{field.name: _number(row[field.name], whole=field.type is int) for field in fields(EpochRow)})
         for row in ({"threads": ""} | row for row in csv.DictReader(io.StringIO(text)))  # new since version 0.1
     ]
 
