@@ -305,8 +305,11 @@ def _chosen_labels(tree: Tree, found: _Found, wanted: Sequence[str]) -> tuple[st
 
 
 def _why_unusable(path: Path) -> str | None:
-    if not path.is_file():
-        return "not a regular file" if path.exists() else "broken symbolic link"
+    try:
+        if not path.is_file():
+            return "not a regular file" if path.exists() else "broken symbolic link"
+    except OSError as error:  # in a folder that can be listed but not entered
+        return f"cannot be read: {error.strerror}"
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return None
     try:
