@@ -1,6 +1,8 @@
 """Files and folders that are never data: those of systems, results of this package, and what the user excludes."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,10 +38,29 @@ def test_system_folders_are_not_classes(pets: Path, name: str) -> None:
     assert (manifest.labels, len(manifest.pictures), manifest.problems) == (("cat", "dog"), 12, ())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read any folder")
+_SCAN_WITHOUT_PRIVILEGES = """
+import os, sys
+from stridednet.data.scan import scan
+
+if os.geteuid() == 0:  # root can read any folder
+    os.setuid(int(sys.argv[1]))
+assert not os.access("lost+found", os.R_OK)
+print(scan(".").labels)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
 def test_system_folders_of_another_user_are_not_read(pets: Path) -> None:
     (pets / "lost+found").mkdir(mode=0)
-    assert scan(pets).labels == ("cat", "dog")
+    nobody = 65534
+    if os.geteuid() == 0:
+        for path in (pets, pets / "cat", pets / "dog"):
+            os.chown(path, nobody, -1)
+    done = subprocess.run(
+        [sys.executable, "-c", _SCAN_WITHOUT_PRIVILEGES, str(nobody)],
+        cwd=pets, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("('cat', 'dog')\n", "")
 
 
 def test_thumbnails_of_a_storage_system_are_not_pictures(pets: Path) -> None:
