@@ -75,6 +75,7 @@ class RandomTree:
         self.layout = self.rng.choice(_LAYOUTS)
         self.packed = self.rng.choice(["", "", "", ".zip", ".tar", ".tar.gz", ".tgz", ".ZIP"])
         self.number = 0
+        self.written: dict[Path, Key] = {}
         self.dataset = self.root = place / f"tree{seed}"
         self.root.mkdir()
         self._write()
@@ -150,15 +151,18 @@ class RandomTree:
         stems = [f"{self.number}", f"IMG {self.number}", f"b\u00fcld-{self.number}", f"a.b.{self.number}"]
         path = folder / ((stem or self.rng.choice(stems)) + made.suffix)
         path.write_bytes(made.content)
-        self._count(label, subset, made)
+        key = self._count(label, subset, made)
+        if made.is_readable:
+            self.written[path] = key
         return path
 
-    def _count(self, label: str, subset: str | None, made: Made) -> None:
+    def _count(self, label: str, subset: str | None, made: Made) -> Key:
         key = (unicodedata.normalize("NFC", label), subset)
         if made.is_readable:
             self.expected.readable[key] += 1
         elif made.looks_like_picture:
             self.expected.damaged[key] += 1
+        return key
 
     def _write_subsets(self, top: Path, names: list[str]) -> None:
         rng = self.rng
@@ -254,13 +258,17 @@ class RandomTree:
 
     def _restrict(self) -> None:
         """Make a file or folder unreadable, which has no effect for root."""
+        rng = self.rng
         files = [path for path in sorted(self.root.rglob("*.png")) if path.is_file() and not path.is_symlink()]
         folders = [path for path in sorted(self.root.rglob("*")) if path.is_dir() and not path.is_symlink()]
-        path = self.rng.choice(files or folders)
-        path.chmod(0)
-        if not os.access(path, os.R_OK):
-            self.expected.excuses.append("an unreadable file or folder")
-            self.expected.readable.clear()
+        path = rng.choice(files if files and rng.random() < 0.6 else folders)
+        path.chmod(rng.choice([0, 0, 0o400]) if path.is_dir() else 0)
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            self.expected.excuses.append("an unreadable folder")
+        for written, key in self.written.items():
+            if not os.access(written, os.R_OK):
+                self.expected.readable[key] -= 1
+                self.expected.damaged[key] += 1
 
     def _pack(self) -> None:
         """Replace the folder by an archive of it."""

@@ -61,7 +61,7 @@ def _check_scan(tree: RandomTree, _run: Path) -> None:
         return
     found = _found(manifest)
     expected = tree.expected
-    _check_classes(tree, manifest, expected.readable + expected.damaged)
+    _check_classes(tree, manifest)
     for key in {key for key in found | expected.readable if key[0] in manifest.labels}:
         most = expected.readable[key] + expected.damaged[key]
         assert expected.readable[key] <= found[key] <= most, f"{key}: {found[key]} of {most}"
@@ -76,7 +76,7 @@ def _check_prepare(tree: RandomTree, _run: Path) -> None:
         _check_message(tree, error)
         return
     assert not [line for line in said if "\n" in line or "\x07" in line]
-    _check_classes(tree, data.manifest, tree.expected.readable)
+    _check_classes(tree, data.manifest)
     wanted = Counter({key: count for key, count in tree.expected.readable.items() if key[0] in data.labels})
     assert _found(data.manifest) == +wanted, f"{_found(data.manifest)} instead of {wanted}"
     rows = sorted(row for subset in ("train", "val", "test", "unused") for row in data.split.rows(subset))
@@ -100,12 +100,12 @@ def _found(manifest: Manifest) -> Counter[tuple[str, str | None]]:
     return Counter((picture.label, picture.subset) for picture in manifest.pictures)
 
 
-def _check_classes(tree: RandomTree, manifest: Manifest, available: Counter[tuple[str, str | None]]) -> None:
+def _check_classes(tree: RandomTree, manifest: Manifest) -> None:
     """A class is only missing if it has no training pictures and such classes are to be skipped."""
     assert set(manifest.labels) <= tree.expected.classes, set(manifest.labels) - tree.expected.classes
     for label in tree.expected.classes - set(manifest.labels):
         assert tree.settings.get("skip_empty") or tree.packed, f"the class {label!r} is missing"
-        assert not available[label, None] + available[label, "train"], f"the class {label!r} has pictures"
+        assert not tree.expected.training(label), f"the class {label!r} has pictures"
 
 
 def _check_message(tree: RandomTree, error: StridedNetError) -> None:
@@ -123,7 +123,8 @@ def _snapshot(place: Path) -> dict[str, tuple[object, ...]]:
     """Return names, times, permissions and contents of everything below a folder."""
     state: dict[str, tuple[object, ...]] = {}
     for folder, folders, files in os.walk(place):
-        for path in (Path(folder, name) for name in (*folders, *files)):
+        names = (*folders, *files) if os.access(folder, os.X_OK) else ()
+        for path in (Path(folder, name) for name in names):
             found = path.lstat()
             is_file = path.is_file() and not path.is_symlink() and os.access(path, os.R_OK)
             content = path.read_bytes() if is_file else path.readlink() if path.is_symlink() else None
