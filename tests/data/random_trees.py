@@ -261,7 +261,9 @@ class RandomTree:
         rng = self.rng
         files = [path for path in sorted(self.root.rglob("*.png")) if path.is_file() and not path.is_symlink()]
         folders = [path for path in sorted(self.root.rglob("*")) if path.is_dir() and not path.is_symlink()]
-        path = rng.choice(files if files and rng.random() < 0.6 else folders)
+        if not files + folders:
+            return
+        path = rng.choice(files if files and (not folders or rng.random() < 0.6) else folders)
         path.chmod(rng.choice([0, 0, 0o400]) if path.is_dir() else 0)
         if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
             self.expected.excuses.append("an unreadable folder")
