@@ -29,6 +29,7 @@ ORDER = (
     "evaluation",
     "run",
     "pipeline",
+    "checking",
     "sweeps",
     "cli",
 )

@@ -1,4 +1,4 @@
-"""Out-of-fold probabilities: each picture is classified by a model that was trained without it and without its copies."""
+"""Out-of-fold probabilities: each picture is classified by a model trained without it and without its copies."""
 
 import warnings
 from collections.abc import Sequence
@@ -20,9 +20,7 @@ from stridednet.recipe import Recipe
 from stridednet.training.observer import Observer, Workload
 
 
-def assign_folds(
-    classes: NDArray[np.intp], groups: Sequence[Sequence[int]], count: int, seed: int
-) -> NDArray[np.intp]:
+def assign_folds(classes: NDArray[np.intp], groups: Sequence[Sequence[int]], count: int, seed: int) -> NDArray[np.intp]:
     """Return the number of each picture's fold, ``(n,)``: stratified by class, with copies in the same fold.
 
     Args:

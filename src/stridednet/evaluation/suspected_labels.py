@@ -37,7 +37,9 @@ def require_cleanlab() -> None:
         InputError: It is not.
     """
     if importlib.util.find_spec("cleanlab") is None:
-        raise InputError("label issues are found with cleanlab, which is not installed: pip install 'stridednet[check]'")
+        raise InputError(
+            "label issues are found with cleanlab, which is not installed: pip install 'stridednet[check]'"
+        )
 
 
 def suspected(predictions: Predictions) -> list[Suspect]:
@@ -72,6 +74,5 @@ def suspected(predictions: Predictions) -> list[Suspect]:
     guess = present[probabilities.argmax(axis=1)]
     labels = predictions.labels
     return [
-        Suspect(int(row), labels[predictions.truth[row]], labels[guess[row]], float(scores[row]))
-        for row in worst_first
+        Suspect(int(row), labels[predictions.truth[row]], labels[guess[row]], float(scores[row])) for row in worst_first
     ]
