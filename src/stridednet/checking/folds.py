@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.batches import one_hot
+from stridednet.data.batches import Batch, one_hot
 from stridednet.data.cache import Pictures
 from stridednet.data.copies import Copies
 from stridednet.data.prepare import TrainingData
@@ -15,6 +15,7 @@ from stridednet.errors import DataError
 from stridednet.evaluation.predictions import Predictions
 from stridednet.executor.backend import Backend
 from stridednet.executor.scores import RunningScores
+from stridednet.executor.trainer import Trainer
 from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
 from stridednet.training.observer import Observer, Workload
@@ -87,7 +88,7 @@ def predict_out_of_fold(
             split = Split(np.flatnonzero(folds != fold), np.array([], np.intp), held_out)
             data = TrainingData(pictures, split, targets, [], "", copies, copies.groups)
             trainer, _ = fit(recipe, data, backend, _StepsOfFold(observer, fold * epochs))
-            probabilities[held_out] = trainer.predict(data.batches("test"))
+            probabilities[held_out] = _probabilities(trainer, data, mirror=recipe.augmentation.horizontal_flip)
             accuracy = (probabilities[held_out].argmax(axis=1) == truth[held_out]).mean()
             observer.on_message(
                 f"fold {fold + 1}/{count}: trained on {len(split.train):,} pictures, "
@@ -97,6 +98,19 @@ def predict_out_of_fold(
         observer.on_end()
     paths = tuple(manifest.relative(picture.path) for picture in manifest.pictures)
     return Predictions(manifest.labels, paths, truth, probabilities)
+
+
+def _probabilities(trainer: Trainer, data: TrainingData, *, mirror: bool) -> NDArray[np.float32]:
+    """Return the probabilities for the test subset; with ``mirror``, the means for the images and their mirror images.
+
+    The means are less noisy, and a model that was trained on mirrored images classifies both equally well.
+    """
+    probabilities = trainer.predict(data.batches("test"))
+    if not mirror:
+        return probabilities
+    mirrored = (Batch(batch.images[:, :, ::-1], batch.targets) for batch in data.batches("test"))
+    mean: NDArray[np.float32] = (probabilities + trainer.predict(mirrored)) / 2
+    return mean
 
 
 class _StepsOfFold(Observer):
