@@ -30,6 +30,7 @@ ORDER = (
     "evaluation",
     "run",
     "pipeline",
+    "checking",
     "sweeps",
     "cli",
 )
