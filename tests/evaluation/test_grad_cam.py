@@ -13,7 +13,7 @@ from keras import layers
 from scipy.signal import correlate2d
 
 from stridednet.errors import InputError, ModelError
-from stridednet.evaluation.grad_cam import Explainer
+from stridednet.evaluation.grad_cam import Explainer, Method
 from stridednet.model_settings import MODEL_SETTINGS
 from stridednet.models.catalogue import MODELS, build_model
 
@@ -59,8 +59,17 @@ def _bilinear(values: np.ndarray, size: int) -> np.ndarray:
     return np.array([[np.interp(centers, old, row) for row in one.T] for one in along.transpose(0, 1, 2)])
 
 
+both_methods = pytest.mark.parametrize("method", ["hires-cam", "grad-cam"])
+
+
+def _mean(gradient: Any, method: Method) -> Any:
+    """Return what a method multiplies maps ``(n, height, width, channels)`` by."""
+    return gradient if method == "hires-cam" else gradient.mean((1, 2))[:, None, None]
+
+
+@both_methods
 @pytest.mark.parametrize("strides", [1, 3])
-def test_after_global_average_pooling_it_is_cam(strides: int) -> None:
+def test_after_global_average_pooling_it_is_cam(strides: int, method: Method) -> None:
     rng = np.random.default_rng(1)
     kernel, weights = rng.normal(size=(3, 3, 3, 4)), rng.normal(size=(4, CLASSES))
     convolution = layers.Conv2D(4, 3, strides=strides, padding="valid", use_bias=False, activation="relu")
@@ -82,10 +91,11 @@ def test_after_global_average_pooling_it_is_cam(strides: int) -> None:
     for column in range(CLASSES):
         cam = np.einsum("nkhw,k->nhw", maps, weights[:, column])  # Zhou et al. 2015, equation 2
         expected = _relu_of_maximum_1(_bilinear(np.maximum(cam, 0), 14))
-        np.testing.assert_allclose(Explainer(model).heatmaps(images, [column] * 3), expected, atol=1e-5)
+        np.testing.assert_allclose(Explainer(model, method).heatmaps(images, [column] * 3), expected, atol=1e-5)
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
+@both_methods
+def test_gradients_are_those_of_finite_differences(method: Method) -> None:
     first = layers.Conv2D(5, 3, strides=2, padding="same", activation="relu")
     second = layers.Conv2D(4, 3, padding="same", activation="tanh")
     hidden, dense = layers.Dense(6, activation="tanh"), layers.Dense(CLASSES, activation="softmax")
@@ -108,13 +118,14 @@ def test_gradients_are_those_of_finite_differences() -> None:
             step = np.zeros_like(values)
             step[:, *place] = 1e-4
             gradient[:, *place] = (score(values + step, column) - score(values - step, column)) / 2e-4
-        sums = (values * gradient.mean((1, 2), keepdims=True)).sum(-1)
+        sums = (values * _mean(gradient, method)).sum(-1)
         expected = _relu_of_maximum_1(_bilinear(np.maximum(sums, 0), 12))
-        np.testing.assert_allclose(Explainer(model).heatmaps(images, [column] * 4), expected, atol=1e-4)
+        np.testing.assert_allclose(Explainer(model, method).heatmaps(images, [column] * 4), expected, atol=1e-4)
 
 
+@both_methods
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_of_the_catalogue(name: str) -> None:
+def test_every_model_of_the_catalogue(name: str, method: Method) -> None:
     keras.utils.set_random_seed(0)
     model = build_model(MODEL_SETTINGS[name](), 48, CLASSES)
     images, columns = _images(CLASSES, 48), np.arange(CLASSES)
@@ -124,11 +135,11 @@ def test_every_model_of_the_catalogue(name: str) -> None:
         maps, features = inside(images.astype(np.float32), training=False)
         scores = features @ dense.kernel.value + dense.bias.value
         (gradient,) = torch.autograd.grad(scores[columns, columns].sum(), maps)
-    sums = (maps * gradient.mean((1, 2), keepdim=True)).sum(-1).detach().numpy()
+    sums = (maps * _mean(gradient, method)).sum(-1).detach().numpy()
     assert maps.shape[1] > 1
     assert sums.max() > 0
     expected = _relu_of_maximum_1(_bilinear(np.maximum(sums, 0), 48))
-    np.testing.assert_allclose(Explainer(model).heatmaps(images, columns), expected, atol=1e-4)
+    np.testing.assert_allclose(Explainer(model, method).heatmaps(images, columns), expected, atol=1e-4)
 
 
 def _ending(*ending: Any) -> keras.Model:
@@ -366,6 +377,11 @@ def test_models_that_are_not_image_classifiers_are_refused() -> None:
 def test_wrong_arguments(shape: tuple[int, ...], classes: Any, message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}"):
         Explainer(_ending(layers.Dense(CLASSES))).heatmaps(np.zeros(shape, np.uint8), classes)
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^method: must be one of hires-cam, grad-cam\. Received: 'cam'"):
+        Explainer(_ending(layers.Dense(CLASSES)), "cam")  # type: ignore[arg-type]
 
 
 def test_a_model_that_computes_nan_is_reported() -> None:

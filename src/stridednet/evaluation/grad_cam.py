@@ -1,11 +1,12 @@
-"""Grad-CAM: which parts of an image speak for a class.
+"""Grad-CAM and HiResCAM: which parts of an image speak for a class.
 
 Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
-arXiv:1610.02391.
+arXiv:1610.02391. Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional
+neural networks", arXiv:2011.08891.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import keras
@@ -21,6 +22,7 @@ from stridednet.models.flat_graph import FlatGraph
 Tensor = torch.Tensor
 Heatmaps = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+Method = Literal["hires-cam", "grad-cam"]
 
 _BATCH_SIZE = 16
 _STRONGEST = 0.8  # opacity of the color at a heat of 1; less would be pale, more would hide the picture
@@ -31,11 +33,16 @@ _PASSING = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Identity, k
 
 
 class Explainer:
-    """Computes Grad-CAM heatmaps in float32, on the weights that the model has when the explainer is made.
+    """Computes heatmaps in float32, on the weights that the model has when the explainer is made.
 
-    The feature maps are the outputs of the last layer that still has more than one position (height x width). If a
-    model ends in several branches, each with such a layer, their maps are added. The score of a class is the model's
-    output before a final softmax or sigmoid; of a model that ends in neither, it is the output itself.
+    A heatmap is the sum of the last feature maps, each multiplied by the gradient of the class's score, without the
+    negative values. The last feature maps are the output of the last layer that still has more than one position
+    (height x width). If a model ends in several branches, each with such a layer, their sums are added. The score is
+    the model's output before a final softmax or sigmoid; of a model that ends in neither, it is the output itself.
+
+    ``hires-cam`` multiplies each position by its own gradient, ``grad-cam`` by the gradient's mean over all positions.
+    Both are the same where a model averages over the positions, as most architectures here do. StridedNet and VGG have
+    a weight for each position instead, which the mean ignores: `docs/explain.md` has measurements.
 
     The model is not changed. Several threads may use one explainer at a time.
 
@@ -46,16 +53,21 @@ class Explainer:
         (2, 32, 32)
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, method: Method = "hires-cam") -> None:
         """Copy the model's weights and find its last feature maps.
 
         Args:
             model: A built Keras model with one input, images, and one output, ``(batch, classes)``.
+            method: ``hires-cam`` or ``grad-cam``.
 
         Raises:
+            InputError: There is no such method.
             ModelError: The model is not built, has more than one input or output, does not take images, or has no layer
                 with a kernel whose output has more than one position.
         """
+        if method not in get_args(Method):
+            raise InputError(f"method: must be one of {', '.join(get_args(Method))}. Received: {method!r}")
+        self._method = method
         self._layers = LayerByLayer(model)
         self._output_shape = tuple(model.outputs[0].shape)
         if len(self._output_shape) != 2:
@@ -129,13 +141,16 @@ class Explainer:
         return coarse
 
     def _weighted_sum(self, number: int, value: Tensor, gradient: Tensor) -> Tensor:
-        """Return the sum of the channels, each weighted by its gradient, ``(n, height, width)``.
+        """Return the sum of the channels, each multiplied by its gradient, ``(n, height, width)``.
 
-        The paper averages the gradient over the positions. The sum used here is a multiple of it, which makes maps of
-        different sizes comparable: with global average pooling, it is the weight in the dense layer.
+        The gradient is multiplied by the number of positions, so that maps of different sizes are comparable: with
+        global average pooling, the factor of a channel is then its weight in the dense layer, as in CAM.
         """
-        weights = self._layers.channels_last(number, gradient).float().sum((1, 2), keepdim=True)
-        return (self._layers.channels_last(number, value.detach()).float() * weights).sum(-1)
+        maps = self._layers.channels_last(number, value.detach()).float()
+        factors = self._layers.channels_last(number, gradient).float() * (maps.shape[1] * maps.shape[2])
+        if self._method == "grad-cam":
+            factors = factors.mean((1, 2), keepdim=True)
+        return (maps * factors).sum(-1)
 
     def _maps(self, image_shape: tuple[int, ...]) -> frozenset[int]:
         """Return the numbers of the last feature maps for images of a shape.
