@@ -87,7 +87,7 @@ def check_command(
     require_cleanlab()
 
     from stridednet.checking import check  # only now, since it imports Keras
-    from stridednet.machine import claim_process
+    from stridednet.threads import claim_process
 
     claim_process()
     result = check.follow(resolution, folds=folds, out=out, observer=console_observer(quiet=as_json))
