@@ -1,7 +1,7 @@
 """train() and resume(): the only place where data, model, training and reports are combined."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from stridednet.environment import check_keras
 from stridednet.errors import FigureError, RunError, StorageError, one_line
 from stridednet.evaluation.classification import Classification, classify
 from stridednet.evaluation.figures import check_figure, plot_history
+from stridednet.evaluation.of_training import TrainingEvaluation
 from stridednet.evaluation.report import build_report
 from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
@@ -88,7 +89,7 @@ def train(
         InputError: An argument, a setting or the data set is wrong; nothing was written.
         TrainingError: The loss became NaN or infinite.
         StorageError: The disk is full; `resume` continues the training when there is space.
-        FigureError: The training is finished and its run directory complete, but for a figure.
+        FigureError: The training is finished and its run directory complete, but for a figure or page.
 
     Examples:
         >>> import tempfile
@@ -175,7 +176,7 @@ def resume(
     Raises:
         RunError: There is no unfinished run in the folder, another process is writing to it, or the data set has
             changed since the run was started.
-        FigureError: The training is finished and its run directory complete, but for a figure.
+        FigureError: The training is finished and its run directory complete, but for a figure or page.
 
     Examples:
         >>> resume("runs/none")
@@ -320,20 +321,34 @@ class _Training:
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)
-        problems = self._draw()
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)
+        problems = self._illustrate(TrainingEvaluation(data, probabilities), report)
         run.finish(classification.text, report)
         return Result(run, history, classification, report), problems
 
-    def _draw(self) -> list[str]:
-        draw = partial(plot_history, self.history, self.data.split.curve)
+    def _illustrate(self, evaluation: TrainingEvaluation, report: dict[str, Any]) -> list[str]:
+        """Write what shows the numbers: figures, page and model card. Return what is missing, with the reason."""
+        from stridednet.evaluation.card import model_card
+        from stridednet.evaluation.page.report_page import Material, report_page
+
+        run = self.run
+        material = Material(self.recipe, self.history, run.split, report, self.trainer.model, evaluation)
+        writers: dict[str, Callable[[], None]] = {
+            "its figure": partial(self._draw, run.plot),
+            "plot": partial(self._draw, self.plot),
+            "report.html": lambda: run.write_page(report_page(material)),
+            "README.md": lambda: run.write_card(model_card(run.folder.name, material)),
+        }
         problems = []
-        for what, path in (("its figure", self.run.plot), ("plot", self.plot)):
+        for what, write in writers.items():
             try:
-                if path is not None:
-                    with written_whole(path) as beside:
-                        draw(beside)
-            except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
+                write()
+            except Exception as error:  # noqa: BLE001 -- these depend on fonts, files and packages outside
                 problems.append(f"{what} is missing: {one_line(error)}")
         return problems
+
+    def _draw(self, path: Path | None) -> None:
+        if path is not None:
+            with written_whole(path) as beside:
+                plot_history(self.history, self.data.split.curve, beside)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,7 +59,7 @@ class Material:
     model: "keras.Model"
     evaluation: Evaluated
 
-    @property
+    @cached_property
     def predictions(self) -> Predictions:
         """What the model says about each picture."""
         return self.evaluation.predictions

@@ -60,9 +60,7 @@ def layers(material: Material, gallery: Gallery, row: int | None) -> Layers:
         return Layers(filters, (), None, "", "", "; ".join(problems))
     try:
         sheets = tuple(
-            _stage(name, maps)
-            for name, maps in stages(material.model, np.array(material.evaluation.image(row)))
-            if maps.size
+            _stage(name, maps) for name, maps in stages(material.model, material.evaluation.image(row)) if maps.size
         )
     except ModelError as error:
         problems.append(str(error))
