@@ -1,7 +1,7 @@
 """train() and resume(): the only place where data, model, training and reports are combined."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,12 @@ from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
 from stridednet.environment import check_keras
-from stridednet.errors import FigureError, RunError, StorageError, one_line
+from stridednet.errors import FigureError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
-from stridednet.evaluation.figures import check_figure, plot_history
+from stridednet.evaluation.figures import check_figure
+from stridednet.evaluation.illustrate import illustrate
 from stridednet.evaluation.of_training import TrainingEvaluation
+from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.report import build_report
 from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
@@ -30,7 +32,7 @@ from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
 from stridednet.run_directory import RUNS, Checkpoint, SplitRow, check_place
-from stridednet.storage import user_path, written_whole
+from stridednet.storage import user_path
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
@@ -284,7 +286,7 @@ class _Training:
         """Run the remaining epochs and write the report; if interrupted, notify the observer.
 
         Raises:
-            FigureError: A figure could not be drawn or written; everything else is finished.
+            FigureError: A figure, the page or the model card could not be written; everything else is finished.
         """
         try:
             self._train()
@@ -315,7 +317,7 @@ class _Training:
             self.observer.on_end()
 
     def _report(self) -> tuple[Result, list[str]]:
-        """Write the report, and return it with the problems of figures, which do not stop it."""
+        """Write the report, and return it with what could not be drawn, which does not stop it."""
         run, data, history = self.run, self.data, self.history
         probabilities = self.trainer.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
@@ -323,32 +325,8 @@ class _Training:
         run.write_model(self.trainer.model)
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)
-        problems = self._illustrate(TrainingEvaluation(data, probabilities), report)
+        evaluation = TrainingEvaluation(data, probabilities)
+        material = Material(self.recipe, history, run.split, report, self.trainer.model, evaluation)
+        problems = illustrate(run, material, self.plot)
         run.finish(classification.text, report)
         return Result(run, history, classification, report), problems
-
-    def _illustrate(self, evaluation: TrainingEvaluation, report: dict[str, Any]) -> list[str]:
-        """Write what shows the numbers: figures, page and model card. Return what is missing, with the reason."""
-        from stridednet.evaluation.card import model_card
-        from stridednet.evaluation.page.report_page import Material, report_page
-
-        run = self.run
-        material = Material(self.recipe, self.history, run.split, report, self.trainer.model, evaluation)
-        writers: dict[str, Callable[[], None]] = {
-            "its figure": partial(self._draw, run.plot),
-            "plot": partial(self._draw, self.plot),
-            "report.html": lambda: run.write_page(report_page(material)),
-            "README.md": lambda: run.write_card(model_card(run.folder.name, material)),
-        }
-        problems = []
-        for what, write in writers.items():
-            try:
-                write()
-            except Exception as error:  # noqa: BLE001 -- these depend on fonts, files and packages outside
-                problems.append(f"{what} is missing: {one_line(error)}")
-        return problems
-
-    def _draw(self, path: Path | None) -> None:
-        if path is not None:
-            with written_whole(path) as beside:
-                plot_history(self.history, self.data.split.curve, beside)
