@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -25,20 +26,12 @@ def model_card(name: str, material: Material) -> str:
         name: How to call the model: the name of the run directory.
         material: The run and its evaluation.
     """
-    environment = jinja2.Environment(
-        autoescape=False,  # noqa: S701 -- not HTML: `plain` escapes what comes from files
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"plain": plain, "number": number, "percent": percent, "quoted": quoted}
-    template = resources.files(__package__).joinpath("page", "templates", "card.md.j2").read_text(encoding="utf-8")
     judged, trained = verdict(material), training_sizes(material)
     rows = class_rows(material)
     counts: dict[str, int] = {}
     for one in material.split:
         counts[one.subset] = counts.get(one.subset, 0) + 1
-    return environment.from_string(template).render(
+    return _template().render(
         name=name,
         material=material,
         dataset=dataset_name(material.recipe.data.dataset),
@@ -52,6 +45,19 @@ def model_card(name: str, material: Material) -> str:
         metrics=_metrics(material),
         report=material.report,
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=False,  # noqa: S701 -- not HTML: `plain` escapes what comes from files
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"plain": plain, "number": number, "percent": percent, "quoted": quoted}
+    source = resources.files(__package__).joinpath("page", "templates", "card.md.j2")
+    return environment.from_string(source.read_text(encoding="utf-8"))
 
 
 def _metrics(material: Material) -> list[dict[str, Any]]:

@@ -104,12 +104,13 @@ def _tile(pixels: Pixels, interpolation: int) -> Pixels:
 
 
 def _sheet(name: str, about: str, tiles: list[Pixels]) -> Sheet:
-    """Put tiles of the same size into rows, on a gray that is visible on light and on dark pages."""
+    """Put tiles of the same size into rows, with transparent gaps, which the page colors."""
     height, width = tiles[0].shape[:2]
     columns = min(len(tiles), max(1, math.ceil(math.sqrt(len(tiles)))))
     rows = math.ceil(len(tiles) / columns)
-    sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 128, np.uint8)
+    sheet = np.zeros((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 4), np.uint8)
     for number, tile in enumerate(tiles):
         top, left = number // columns * (height + _GAP), number % columns * (width + _GAP)
-        sheet[top : top + height, left : left + width] = tile
+        sheet[top : top + height, left : left + width, :3] = tile
+        sheet[top : top + height, left : left + width, 3] = 255
     return Sheet(name, about, (sheet.shape[1], sheet.shape[0]), data_address(sheet, _LOSSLESS))

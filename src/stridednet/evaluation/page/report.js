@@ -1,22 +1,22 @@
-// A cell of the confusion matrix opens the pictures behind it; printing opens everything but the recipe.
+// A cell of the confusion matrix opens the pictures behind it; printing opens the most frequent confusions.
 "use strict";
-function syncButtons(panel) {
-  for (const button of document.querySelectorAll(`button[aria-controls="${panel.id}"]`)) {
-    button.setAttribute("aria-expanded", String(panel.open));
-  }
+for (const panels of document.querySelectorAll(".of-matrix")) {
+  panels.classList.add("by-button");  // without scripts, the closed panels stay visible
 }
 for (const button of document.querySelectorAll("button[aria-controls]")) {
+  const panel = document.getElementById(button.getAttribute("aria-controls"));
+  const summary = panel.querySelector("summary");
   button.addEventListener("click", () => {
-    const panel = document.getElementById(button.getAttribute("aria-controls"));
     panel.open = !panel.open;
     if (panel.open) {
       panel.scrollIntoView({block: "nearest"});
-      panel.querySelector("summary").focus({preventScroll: true});
+      summary.focus({preventScroll: true});
     }
   });
-}
-for (const panel of document.querySelectorAll("details[id]")) {
-  panel.addEventListener("toggle", () => syncButtons(panel));
+  summary.addEventListener("click", () => {
+    if (panel.open) button.focus();  // it is about to close
+  });
+  panel.addEventListener("toggle", () => button.setAttribute("aria-expanded", String(panel.open)));
 }
 let openedForPrint = [];
 addEventListener("beforeprint", () => {

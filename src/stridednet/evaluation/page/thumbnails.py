@@ -42,11 +42,12 @@ def shrunk(pixels: Pixels, side: int = SIDE) -> Pixels:
 
 
 def data_address(pixels: Pixels, quality: int = _QUALITY) -> str:
-    """Return an RGB image as the ``data:`` address of a WebP.
+    """Return an RGB or RGBA image as the ``data:`` address of a WebP.
 
     Args:
-        pixels: ``(height, width, 3)``, uint8.
+        pixels: ``(height, width, 3)`` or ``(height, width, 4)``, uint8.
         quality: From 1 to 100; 101 is lossless.
     """
-    _, content = cv2.imencode(".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    _, content = cv2.imencode(".webp", cv2.cvtColor(pixels, order), [cv2.IMWRITE_WEBP_QUALITY, quality])
     return f"data:image/webp;base64,{base64.b64encode(content.tobytes()).decode()}"

@@ -160,7 +160,14 @@ def _confusion_step(predictions: Predictions) -> list[tuple[str, str]]:
     truth, guess = (shortened(predictions.labels[column]) for column in pairs[most])
     of = int((predictions.truth == pairs[most][0]).sum())
     text = f"The most frequent confusion: {counts[most]} of {number(of)} {truth} are classified as {guess}."
-    return [(text, "confusion"), ("The mistakes that the model is the most confident about come first.", "mistakes")]
+    return [(text, "confusion"), (_mistakes_text(predictions), "mistakes")]
+
+
+def _mistakes_text(predictions: Predictions) -> str:
+    highest = percent(float(predictions.confidence[predictions.wrong[0]]))
+    if len(predictions.wrong) == 1:
+        return f"There is one mistake; the model is {highest} confident about it."
+    return f"Look at the mistakes, the most confident first: the model is up to {highest} confident about them."
 
 
 def _class_step(predictions: Predictions) -> list[tuple[str, str]]:
@@ -224,6 +231,6 @@ def balance_advice(material: Material) -> str:
         return ""
     return (
         f"The classes differ in size: {number(sizes[large])} training pictures of {shortened(large)}, "
-        f"{number(sizes[small])} of {shortened(small)}. Compare mean class accuracy and macro F1, which count each class "
-        "alike, and collect more pictures of the small classes."
+        f"{number(sizes[small])} of {shortened(small)}. Compare mean class accuracy and macro F1, which count each "
+        "class alike, and collect more pictures of the small classes."
     )
