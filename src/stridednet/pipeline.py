@@ -263,8 +263,8 @@ def _write_data(run: Run, data: TrainingData) -> None:
     run.write_data_hash(data.hash)
     run.write_labels(data.labels)
     run.write_split(
-        SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row])
-        for row, picture in enumerate(manifest.pictures)
+        SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row], digest)
+        for row, (picture, digest) in enumerate(zip(manifest.pictures, data.pictures.digests, strict=True))
     )
     if manifest.problems:
         run.write_problems((manifest.relative(problem.path), problem.reason) for problem in manifest.problems)

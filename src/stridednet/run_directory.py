@@ -52,11 +52,12 @@ _DATA_HASH_KEY = "data_hash"
 
 
 class SplitRow(NamedTuple):
-    """One picture of a run: its path relative to the data set, its label, and its subset."""
+    """One picture of a run: its path relative to the data set, its label, its subset, and the SHA-256 of its file."""
 
     path: str
     label: str
     subset: str
+    sha256: str = ""  # unknown in runs of earlier versions
 
 
 @dataclass(frozen=True)

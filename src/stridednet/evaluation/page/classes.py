@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from stridednet.data.tree import printable
-from stridednet.evaluation.intervals import Interval, f1_interval, wilson
+from stridednet.evaluation.intervals import Interval
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.verdict import training_sizes
+from stridednet.evaluation.scores import Score, class_scores, confusion_matrix
 
 
 @dataclass(frozen=True)
@@ -25,24 +26,20 @@ class ClassRow:
 
 def class_rows(material: Material) -> list[ClassRow]:
     """Return the rows of the table, the class with the lowest F1 score first and classes without pictures last."""
-    predictions = material.predictions
     trained = training_sizes(material)
-    rows = []
-    for column, label in enumerate(predictions.labels):
-        there, said = predictions.truth == column, predictions.guess == column
-        hits, misses, alarms = int((there & said).sum()), int((there & ~said).sum()), int((said & ~there).sum())
-        of, claimed = hits + misses, hits + alarms
-        rows.append(
-            ClassRow(
-                label,
-                trained[printable(label)],
-                of,
-                hits / of if of else None,
-                wilson(hits, of) if of else None,
-                hits / claimed if claimed else None,
-                wilson(hits, claimed) if claimed else None,
-                2 * hits / (of + claimed) if of else None,
-                f1_interval(hits, alarms, misses) if of else None,
-            )
+    rows = [
+        ClassRow(
+            one.label,
+            trained[printable(one.label)],
+            one.pictures,
+            *_parts(one.recall),
+            *_parts(one.precision),
+            *_parts(one.f1),
         )
+        for one in class_scores(material.labels, confusion_matrix(material.predictions))
+    ]
     return sorted(rows, key=lambda row: 2.0 if row.f1 is None else row.f1)
+
+
+def _parts(score: Score | None) -> tuple[float | None, Interval | None]:
+    return (None, None) if score is None else (score.value, score.interval)

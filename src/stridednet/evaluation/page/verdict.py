@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stridednet.data.tree import printable
-from stridednet.evaluation.intervals import Interval, mean_interval, wilson
+from stridednet.evaluation.intervals import Interval, wilson
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.frame import number, percent, shortened
 from stridednet.evaluation.predictions import Predictions
+from stridednet.evaluation.scores import scores
 from stridednet.training.history import validations
 
 # When advice is given. Rules of thumb, which the sentences therefore put as suggestions.
@@ -104,33 +105,15 @@ def per_class(predictions: Predictions) -> list[tuple[int, int]]:
     ]
 
 
-def f1_scores(predictions: Predictions) -> dict[int, float]:
-    """Return the F1 score of each class that has pictures."""
-    scores = {}
-    for column in map(int, np.unique(predictions.truth)):
-        hits = int(((predictions.guess == column) & (predictions.truth == column)).sum())
-        said, there = int((predictions.guess == column).sum()), int((predictions.truth == column).sum())
-        scores[column] = 2 * hits / (said + there)
-    return scores
-
-
 def _measures(predictions: Predictions) -> tuple[Measure, ...]:
-    n, counts = len(predictions.truth), per_class(predictions)
-    right = n - len(predictions.wrong)
-    scores = f1_scores(predictions)
-    sizes = [int((predictions.truth == column).sum()) for column in scores]
-    values = list(scores.values())
-    return (
-        Measure("Accuracy", right / n, wilson(right, n), "each picture counts alike"),
-        Measure(
-            "Mean class accuracy",
-            sum(hits / of for hits, of in counts) / len(counts),
-            mean_interval(counts),
-            "each class counts alike (macro recall)",
-        ),
-        Measure("Macro F1", sum(values) / len(values), None, "mean of the classes' F1 scores"),
-        Measure("Weighted F1", float(np.average(values, weights=sizes)), None, "weighted by the size of the classes"),
+    found = scores(predictions)
+    described = (
+        ("Accuracy", found.accuracy, "each picture counts alike"),
+        ("Mean class accuracy", found.mean_class_accuracy, "each class counts alike (macro recall)"),
+        ("Macro F1", found.macro_f1, "mean of the classes' F1 scores"),
+        ("Weighted F1", found.weighted_f1, "weighted by the size of the classes"),
     )
+    return tuple(Measure(name, score.value, score.interval, about) for name, score, about in described)
 
 
 def _next_steps(material: Material, interval: Interval) -> tuple[tuple[str, str], ...]:
