@@ -1,8 +1,14 @@
 """A training that can be used: predictions, evaluation, figures."""
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stridednet.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from stridednet.evaluation.evaluate import Evaluation
 
 
 @dataclass(frozen=True)
@@ -20,3 +26,31 @@ class Run(RunDirectory):
         >>> run.predictor().predict(np.zeros((2, 16, 16, 3), np.uint8)).shape
         (2, 10)
     """
+
+    def evaluate(
+        self,
+        dataset: str | os.PathLike[str] | None = None,
+        *,
+        labels_from: str = "",
+        exclude: Sequence[str] = (),
+        on_message: Callable[[str], None] = lambda _: None,
+    ) -> "Evaluation":
+        """Evaluate the run on its own test subset, or on new data.
+
+        Args:
+            dataset: A folder of class folders, an archive of one, or the name of a data set, whose classes are matched
+                by name; None for the run's own test subset.
+            labels_from: Where the labels of new data are: ``"name"`` or a CSV file.
+            exclude: Files and folders of new data to ignore, as patterns.
+            on_message: Called with one-line messages about what was found and left out.
+
+        Returns:
+            An `Evaluation` with ``scores``, ``reliability`` and ``predictions``; ``save()`` writes its files.
+
+        Raises:
+            DataError: The data set does not exist, or has no usable picture of a class of the run.
+            RunError: The run is damaged, or the pictures of its test subset are not in its data set any more.
+        """
+        from stridednet.evaluation.evaluate import evaluate
+
+        return evaluate(self, dataset, labels_from=labels_from, exclude=exclude, on_message=on_message)

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from stridednet.cli.check import check_command
 from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
+from stridednet.cli.evaluate import evaluate_command
 from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
 from stridednet.cli.streams import (
@@ -58,6 +59,7 @@ app = typer.Typer(
 )
 app.command("train")(train_command)
 app.command("sweep")(sweep_command)
+app.command("evaluate")(evaluate_command)
 app.command("check")(check_command)
 app.command("conv2d")(conv2d_command)
 app.command("guide")(guide_command)

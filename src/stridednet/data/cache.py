@@ -68,9 +68,7 @@ class Pictures:
     ranges: Ranges
 
 
-def load_pictures(
-    manifest: Manifest, size: int, *, use_cache: bool = True, ranges: Ranges | None = None
-) -> Pictures:
+def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True, ranges: Ranges | None = None) -> Pictures:
     """Load the pictures of a manifest from the cache, or decode them on all cores.
 
     Memory use is bounded: each core decodes one picture at a time into a memory-mapped file. If the cache is not

@@ -16,7 +16,7 @@ from stridednet.data.scan import scan
 from stridednet.data.tree import printable, shown
 from stridednet.errors import DataError, RunError
 from stridednet.resolve import moved
-from stridednet.run_directory import RunDirectory, SplitRow
+from stridednet.run_directory import RunDirectory
 
 NEW_DATA = "new data"
 
@@ -42,9 +42,6 @@ class LabeledPictures:
     missing: tuple[str, ...]
     extra: dict[str, int]
     trained_on: int | None
-
-    def __len__(self) -> int:
-        return len(self.truth)
 
     @property
     def images(self) -> NDArray[np.uint8]:

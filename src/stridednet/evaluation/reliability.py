@@ -54,8 +54,8 @@ class Reliability:
     accuracy: float
 
 
-def reliability(predictions: Predictions, bins: int = BINS) -> Reliability | None:
-    """Return how confidence and accuracy compare, in bins of equal width; None without pictures.
+def reliability(predictions: Predictions, bins: int = BINS) -> Reliability:
+    """Return how confidence and accuracy compare, in bins of equal width.
 
     The confidence of a prediction is the probability of the most probable class. Bins are ``(low, high]``, as in
     scikit-learn's ``calibration_curve`` and in Guo et al. 2017.
@@ -63,10 +63,13 @@ def reliability(predictions: Predictions, bins: int = BINS) -> Reliability | Non
     Args:
         predictions: What a model says.
         bins: Number of bins.
+
+    Raises:
+        ValueError: There are no pictures.
     """
     n = len(predictions.truth)
     if not n:
-        return None
+        raise ValueError("expected at least one picture. Received: none")
     confidence = predictions.confidence.astype(np.float64)
     right = predictions.guess == predictions.truth
     edges = np.linspace(0, 1, bins + 1)

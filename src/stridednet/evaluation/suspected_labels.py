@@ -8,8 +8,8 @@ import numpy as np
 from stridednet.errors import InputError
 from stridednet.evaluation.predictions import Predictions
 
-# Of cleanlab's filters, the one whose precision and recall were both highest in the worst case: 0.85 and 0.91 over seven
-# seeds, with 3% of the labels of four classes flipped. `benchmarks/label_issues.py` reports other seeds.
+# Of cleanlab's filters, the one whose precision and recall were both highest in the worst case: 0.85 and 0.91 over
+# seven seeds, with 3% of the labels of four classes flipped. `benchmarks/label_issues.py` reports other seeds.
 _FILTER = "prune_by_class"
 
 

@@ -23,9 +23,9 @@ class Calibration:
 
 def calibration(predictions: Predictions) -> Calibration | None:
     """Return how confidence and accuracy compare; None without pictures."""
-    found = reliability(predictions)
-    if found is None:
+    if not len(predictions.truth):
         return None
+    found = reliability(predictions)
     if found.error <= _CLOSE:
         about = "When the model says 80%, it is right in about 80% of the cases."
     elif found.confidence > found.accuracy:
