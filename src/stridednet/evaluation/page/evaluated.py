@@ -33,7 +33,7 @@ class Evaluated(Protocol):
         """Which pictures these are."""
 
     def image(self, row: int) -> NDArray[np.uint8]:
-        """Return a picture as the model takes it, ``(height, width, 3)``."""
+        """Return a picture as the model takes it, ``(height, width, 3)``, as an array that can be written to."""
 
     def file(self, row: int) -> Path:
         """Return the path of a picture's file."""
