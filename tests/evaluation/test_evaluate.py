@@ -79,7 +79,7 @@ def test_a_data_set_that_is_gone(run: Run, place: Path, tmp_path: Path) -> None:
     shutil.copytree(run.folder, tmp_path / "run")
     moved = Run.open(tmp_path / "run")
     moved.write_recipe(moved.recipe.replace({"data.dataset": str(tmp_path / "gone")}))
-    with pytest.raises(DataError, match="no such folder or archive: .*gone.*; if the data set was moved"):
+    with pytest.raises(DataError, match=r"no such folder or archive: .*gone.*; if the data set was moved"):
         Run.open(tmp_path / "run").evaluate()
     assert Run.open(tmp_path / "run").evaluate(place).subset == "test"
 
@@ -129,7 +129,7 @@ def test_own_subsets_of_new_data(run: Run, digits: Path, tmp_path: Path) -> None
 def test_no_class_in_common(run: Run, digits: Path, tmp_path: Path) -> None:
     new = copy_digits(digits, tmp_path / "new", "78", 3)
     with pytest.raises(
-        DataError, match="has no class of the run .*: its classes are 7, 8, and those of the run 0, 1, 2"
+        DataError, match=r"has no class of the run .*: its classes are 7, 8, and those of the run 0, 1, 2"
     ):
         run.evaluate(new)
 

@@ -49,7 +49,7 @@ def test_coverage_of_newcombe(n: int, shares: tuple[float, ...]) -> None:
 
 def test_newcombe_is_antisymmetric_and_within_limits() -> None:
     rng = np.random.default_rng(1)
-    for both, first, second, neither in rng.integers(0, 30, (200, 4)) + [1, 0, 0, 0]:
+    for both, first, second, neither in rng.integers([1, 0, 0, 0], 30, (200, 4)):
         low, high = newcombe_paired(both, first, second, neither)
         assert -1 <= low <= (first - second) / (both + first + second + neither) <= high <= 1
         assert newcombe_paired(both, second, first, neither) == pytest.approx((-high, -low))

@@ -106,7 +106,7 @@ def _print_scores(evaluation: "Evaluation") -> None:
     table.add_row("Brier score", f"{found.brier_score:.3f}", Text("0 is perfect, 2 is the worst", style="dim"))
     about = f"mean confidence {calibration.confidence:.1%}, expected calibration error {calibration.error:.3f}"
     table.add_row("confidence", f"{calibration.confidence:.1%}", Text(about.partition(", ")[2], style="dim"))
-    console.print()
+    console.print("\nscores, with 95% intervals in parentheses:")
     console.print(table)
     classes = Table(box=None, padding=(0, 2, 0, 0))
     classes.add_column("class", overflow="fold")
