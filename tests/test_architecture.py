@@ -67,6 +67,8 @@ def test_every_room_is_in_the_order() -> None:
 def test_exported_names() -> None:
     assert stridednet.__all__ == [
         "Augmentation",
+        "CheckResult",
+        "Evaluation",
         "Observer",
         "Predictor",
         "Recipe",
@@ -76,6 +78,7 @@ def test_exported_names() -> None:
         "StridedNetError",
         "SweepObserver",
         "SweepResult",
+        "check",
         "load_recipe",
         "resume",
         "run_plan",

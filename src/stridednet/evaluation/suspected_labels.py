@@ -12,6 +12,10 @@ from stridednet.evaluation.predictions import Predictions
 # Of cleanlab's filters, the one whose precision and recall were both highest in the worst case: 0.85 and 0.91 over
 # seven seeds, with 3% of the labels of four classes flipped. `benchmarks/label_issues.py` reports other seeds.
 _FILTER = "prune_by_class"
+# The suggested class must be more probable than the label by this much. Where a model is good, that changes little:
+# over three seeds of four classes, precision rises from 0.91 to 0.94, and recall stays at 0.91. Where it is weak, most
+# false alarms are left out: of ten kinds of clothes, with an accuracy of 0.66, 266 labels are reported instead of 874.
+_MARGIN = 0.4
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,8 @@ def suspected(predictions: Predictions) -> list[Suspect]:
         # One process: starting more takes longer than the work.
         flagged = find_label_issues(column, probabilities, filter_by=_FILTER, n_jobs=1)
     scores = get_label_quality_scores(column, probabilities, method="self_confidence")
-    rows = np.flatnonzero(flagged)
+    margin = probabilities.max(axis=1) - probabilities[np.arange(len(column)), column]
+    rows = np.flatnonzero(flagged & (margin > _MARGIN))
     worst_first = rows[np.argsort(scores[rows], kind="stable")]
     guess = present[probabilities.argmax(axis=1)]
     labels = predictions.labels
