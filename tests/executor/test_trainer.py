@@ -7,6 +7,7 @@ import pytest
 import torch
 from keras import layers
 
+from stridednet.data.balance import balanced_weights
 from stridednet.data.batches import Batch
 from stridednet.errors import RunError
 from stridednet.executor.backend import Backend
@@ -100,6 +101,59 @@ def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
     evaluated = theirs.evaluate(images, targets, batch_size=8, verbose=0)
     assert ours.evaluate(batches) == pytest.approx([float(value) for value in evaluated], rel=5e-3)
     assert np.allclose(ours.predict(batches), theirs.predict(images, verbose=0), atol=5e-3)
+
+
+@pytest.mark.usefixtures("implementation")
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_a_training_with_class_weights_equals_keras_fit(label_smoothing: float) -> None:
+    recipe = RECIPE.replace({"model.filters": [8, 16]})
+    batches = _batches()
+    images, targets = _joined(batches)
+    weights = balanced_weights(targets) * np.float32([0.2, 1.0, 4.0])
+    theirs = _compiled(recipe)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    theirs.compile(theirs.optimizer, loss, metrics=["accuracy"])
+    weight_of = {column: float(weight) for column, weight in enumerate(weights)}
+    fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0, class_weight=weight_of).history
+    keras.utils.set_random_seed(0)
+    ours = Trainer(
+        build_model(recipe.model, 24, 3),
+        Schedule(recipe.optimizer, 2, 4),
+        Backend.choose("float32"),
+        label_smoothing,
+        weights,
+    )
+    ours.start_epoch(0)
+    running = RunningScores()
+    for batch in batches:
+        running.add(ours.train_batch(batch), 8)
+    assert running.mean().loss == pytest.approx(float(fitted["loss"][0]), rel=2e-4)
+    assert running.mean().accuracy == pytest.approx(float(fitted["accuracy"][0]))
+    differences = np.concatenate(
+        [np.abs(a - b).ravel() for a, b in zip(ours.model.get_weights(), theirs.get_weights(), strict=True)]
+    )
+    assert np.mean(differences > 0.05 * recipe.optimizer.learning_rate) < 0.01
+    # Neither weights evaluations.
+    evaluated = theirs.evaluate(images, targets, batch_size=8, verbose=0)
+    assert ours.evaluate(batches) == pytest.approx([float(value) for value in evaluated], rel=5e-3)
+
+
+def test_a_blended_target_has_the_weights_of_its_classes_by_their_parts() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 24, 24, 3), np.uint8)
+    targets = np.float32([[1, 0, 0], [0.25, 0, 0.75], [0.5, 0.5, 0], [0, 0, 1]])
+    weights = np.float32([0.5, 1.0, 3.0])
+    weight_of_image = [0.5, 0.25 * 0.5 + 0.75 * 3.0, 0.75, 3.0]
+    keras.utils.set_random_seed(0)
+    model = build_model(RECIPE.model, 24, 3)
+    with torch.no_grad():
+        outputs = model(images, training=True).numpy()
+        penalty = float(sum(model.losses))
+    smooth = targets * 0.9 + 0.1 / 3
+    expected = np.mean(-(smooth * np.log(outputs)).sum(axis=1) * weight_of_image) + penalty
+    ours = Trainer(model, Schedule(RECIPE.optimizer, 1, 1), Backend.choose("float32"), 0.1, weights)
+    ours.start_epoch(0)
+    assert _score(ours.train_batch(Batch(images, targets))) == pytest.approx(expected, rel=1e-4)
 
 
 def test_label_smoothing_is_that_of_keras_loss() -> None:

@@ -162,8 +162,11 @@ def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None
     if as_json:
         print_json(result.report)
         return
+    from stridednet.data.balance import IMBALANCED
+
     print(f"\n{result.classification.text}")
-    if result.report["data"]["split"] == "per class":
+    data = result.report["data"]
+    if data["split"] == "per class" or data["imbalance"] > IMBALANCED:
         numbers = result.classification.numbers
         classes = len(result.report["labels"]) - len(numbers["missing"])
         print(f"mean per-class accuracy ({classes} classes): {numbers['mean_class_accuracy']:.3f}\n")
