@@ -29,6 +29,7 @@ ORDER = (
     "evaluation",
     "run",
     "pipeline",
+    "classifier",
     "sweeps",
     "cli",
 )
@@ -65,6 +66,7 @@ def test_every_room_is_in_the_order() -> None:
 def test_exported_names() -> None:
     assert stridednet.__all__ == [
         "Augmentation",
+        "Classifier",
         "Observer",
         "Predictor",
         "Recipe",

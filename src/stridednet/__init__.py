@@ -13,6 +13,7 @@ os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "torch"
 os.environ["KERAS_TORCH_DEVICE"] = os.environ.get("KERAS_TORCH_DEVICE") or "cpu"  # else Keras uses a GPU if any
 
 if TYPE_CHECKING:
+    from stridednet.classifier import Classifier
     from stridednet.data.augment import Augmentation
     from stridednet.data.scan import scan
     from stridednet.errors import StridedNetError
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 _HOME_OF_NAME = {
     "Augmentation": "stridednet.data.augment",
+    "Classifier": "stridednet.classifier",
     "Observer": "stridednet.training.observer",
     "Predictor": "stridednet.executor.predictor",
     "Recipe": "stridednet.recipe",
@@ -47,6 +49,7 @@ _HOME_OF_NAME = {
 
 __all__ = [
     "Augmentation",
+    "Classifier",
     "Observer",
     "Predictor",
     "Recipe",
