@@ -17,7 +17,7 @@ class EpochRow:
     if the recipe has class weights. ``val_loss`` and ``val_accuracy``, which are never weighted, are measured at the
     end of the epoch on the subset `Split.curve`; None if it was not validated.
     ``learning_rate`` is that of the next step. ``seconds`` is the time of the training steps, ``val_seconds`` that of
-    the validation.
+    the validation. ``threads`` is the mean number of PyTorch's threads over the steps; None if it is unknown.
     """
 
     epoch: int
@@ -30,6 +30,7 @@ class EpochRow:
     images: int
     seconds: float
     val_seconds: float
+    threads: float | None = None
 
 
 History = list[EpochRow]
@@ -57,7 +58,7 @@ def from_csv(text: str) -> History:
     """Return the history that `to_csv` wrote."""
     return [
         EpochRow(**{field.name: _number(row[field.name], whole=field.type is int) for field in fields(EpochRow)})
-        for row in csv.DictReader(io.StringIO(text))
+        for row in ({"threads": ""} | row for row in csv.DictReader(io.StringIO(text)))  # new since version 0.1
     ]
 
 
