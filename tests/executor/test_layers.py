@@ -162,7 +162,8 @@ def test_the_gradient_of_a_stride_that_is_wider_than_the_image(padding: str, sid
         leaf.grad = None
         result.backward(torch.ones_like(result))
         assert leaf.grad is not None
-        np.testing.assert_allclose(leaf.grad.float().numpy(), expected[..., None].repeat(16, axis=3), rtol=0.02, atol=0.1)
+        found = leaf.grad.float().numpy()
+        np.testing.assert_allclose(found, expected[..., None].repeat(16, axis=3), rtol=0.02, atol=0.1)
 
 
 def test_normalization_that_is_adapted_later_uses_what_it_then_knows() -> None:

@@ -24,7 +24,7 @@ def balanced_weights(targets: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     counts = targets.sum(axis=0, dtype=np.float64)
     weights = np.divide(len(targets), counts.size * counts, out=np.zeros_like(counts), where=counts > 0)
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 def imbalance(targets: NDArray[np.float32]) -> float:
