@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator
 
 from stridednet.errors import InputError
+from stridednet.evaluation.notebook import DisplayedFigure
 from stridednet.storage import check_writable, user_path
 from stridednet.training.history import EpochRow, validations
 
@@ -51,7 +51,7 @@ def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
     history_figure(history, curve).savefig(path, dpi=DPI)
 
 
-def history_figure(history: Sequence[EpochRow], curve: str) -> Figure:
+def history_figure(history: Sequence[EpochRow], curve: str) -> DisplayedFigure:
     """Draw the tutorial's figure: training and validation loss and accuracy per epoch.
 
     Args:
@@ -65,7 +65,7 @@ def history_figure(history: Sequence[EpochRow], curve: str) -> Figure:
     when = "each epoch" if val_epochs == epochs else "some epochs"
     val_marker = "o" if len(validated) < len(history) else marker  # marks the validated epochs
     with context("ggplot"):
-        figure = Figure(figsize=(8, 6))
+        figure = DisplayedFigure(figsize=(8, 6))
         axes = figure.add_subplot()
         axes.plot(epochs, [row.loss for row in history], label="train_loss", marker=marker)
         axes.plot(val_epochs, [val.loss for _, val in validated], label="val_loss", marker=val_marker, markersize=4)
