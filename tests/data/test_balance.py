@@ -28,7 +28,7 @@ def test_a_class_without_images_has_no_weight() -> None:
 def test_advice_is_given_above_a_ratio_of_five() -> None:
     assert advice(_targets(2, 10), ["cat", "dog"]) is None
     assert advice(_targets(3, 2000, 16, 0), ["cat", "d\nog", "eel", "fox"]) == (
-        "imbalanced classes: 2,000 training images of 'd\\nog', but only 3 images of 'cat'; class_weights=auto gives "
-        "each class the same weight in the loss"
+        "imbalanced classes: 2,000 training images of 'd\\nog', but only 3 images of 'cat'; the setting "
+        "class_weights=auto gives all classes the same total weight in the loss"
     )
     assert "only 1 image of 'a'" in str(advice(_targets(1, 6), ["a", "b"]))

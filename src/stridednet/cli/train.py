@@ -165,12 +165,15 @@ def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None
     from stridednet.data.balance import IMBALANCED
 
     print(f"\n{result.classification.text}")
-    data = result.report["data"]
-    if data["split"] == "per class" or data["imbalance"] > IMBALANCED:
+    data, training = result.report["data"], result.report["training"]
+    if data["split"] == "per class" or data["imbalance"] > IMBALANCED or training["class_weights"] is not None:
         numbers = result.classification.numbers
         classes = len(result.report["labels"]) - len(numbers["missing"])
-        print(f"mean per-class accuracy ({classes} classes): {numbers['mean_class_accuracy']:.3f}\n")
-    training = result.report["training"]
+        print(
+            f"accuracy: {numbers['accuracy']:.3f}\n"
+            f"mean per-class accuracy ({classes} classes): {numbers['mean_class_accuracy']:.3f}\n"
+            f"macro F1: {numbers['macro_f1']:.3f}\n"
+        )
     epochs_text = f"{training['epochs']} {'epoch' if training['epochs'] == 1 else 'epochs'}"
     print(
         f"trained for {epochs_text} ({training['images']:,} images) in {training['seconds']:.1f} s, "

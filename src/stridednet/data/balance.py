@@ -51,6 +51,6 @@ def advice(targets: NDArray[np.float32], labels: Sequence[str]) -> str | None:
     images = "image" if counts[smallest] == 1 else "images"
     return (
         f"imbalanced classes: {counts[largest]:,.0f} training images of '{shown(labels[largest])}', but only "
-        f"{counts[smallest]:,.0f} {images} of '{shown(labels[smallest])}'; class_weights=auto gives each class the "
-        "same weight in the loss"
+        f"{counts[smallest]:,.0f} {images} of '{shown(labels[smallest])}'; the setting class_weights=auto gives "
+        "all classes the same total weight in the loss"
     )
