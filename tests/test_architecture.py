@@ -30,6 +30,7 @@ ORDER = (
     "evaluation",
     "run",
     "pipeline",
+    "classifier",
     "checking",
     "sweeps",
     "cli",
@@ -68,6 +69,7 @@ def test_exported_names() -> None:
     assert stridednet.__all__ == [
         "Augmentation",
         "CheckResult",
+        "Classifier",
         "Evaluation",
         "Observer",
         "Predictor",

@@ -14,6 +14,7 @@ os.environ["KERAS_TORCH_DEVICE"] = os.environ.get("KERAS_TORCH_DEVICE") or "cpu"
 
 if TYPE_CHECKING:
     from stridednet.checking.check import CheckResult, check
+    from stridednet.classifier import Classifier
     from stridednet.data.augment import Augmentation
     from stridednet.data.scan import scan
     from stridednet.errors import StridedNetError
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 _HOME_OF_NAME = {
     "Augmentation": "stridednet.data.augment",
     "CheckResult": "stridednet.checking.check",
+    "Classifier": "stridednet.classifier",
     "Evaluation": "stridednet.evaluation.evaluate",
     "Observer": "stridednet.training.observer",
     "Predictor": "stridednet.executor.predictor",
@@ -53,6 +55,7 @@ _HOME_OF_NAME = {
 __all__ = [
     "Augmentation",
     "CheckResult",
+    "Classifier",
     "Evaluation",
     "Observer",
     "Predictor",

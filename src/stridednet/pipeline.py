@@ -7,12 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from stridednet.data.augment import Augmentation
+from stridednet.data.balance import advice
 from stridednet.data.batches import BatchStream
-from stridednet.data.color import ColorJitter
-from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
@@ -25,9 +21,8 @@ from stridednet.evaluation.of_training import TrainingEvaluation
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.report import build_report
 from stridednet.executor.backend import Backend
-from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
-from stridednet.models.catalogue import build_model, check_model
+from stridednet.models.catalogue import check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
@@ -36,6 +31,7 @@ from stridednet.storage import user_path
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
+from stridednet.training.setup import make_trainer, training_batches
 
 # Where the recipe `many` is better than `accurate`: it was measured on 101 classes of 30 images.
 _MANY_CLASSES, _FEW_PER_CLASS = 50, 50
@@ -126,9 +122,9 @@ def follow(
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
     data = prepare(recipe.data, recipe.image_size, observer.on_message)
-    _suggest_many(recipe, data, observer)
+    _suggest(recipe, data, observer)
     recipe = recipe.sized(len(data.split.train), len(data.labels))
-    trainer = _make_trainer(recipe, data, backend)
+    trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
     run = Run.create(recipe, folder)
     with run.locked():
         _write_data(run, data)
@@ -151,10 +147,10 @@ def fit(
         TrainingError: The loss became NaN or infinite.
     """
     recipe = recipe.sized(len(data.split.train), len(data.labels))
-    trainer = _make_trainer(recipe, data, backend)
+    stream = _training_batches(recipe, data)
+    trainer = make_trainer(recipe, stream, backend)
     validation = partial(data.batches, data.split.curve)
     epochs = range(1, int(recipe.epochs) + 1)
-    stream = _training_batches(recipe, data)
     observer = observer or Observer()
     rows = train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
     return trainer, list(rows)
@@ -197,7 +193,7 @@ def resume(
         data = prepare(recipe.data, recipe.image_size, observer.on_message)
         checkpoint = run.load_checkpoint()
         _check_same_data(run, recipe, data, checkpoint)
-        trainer = _make_trainer(recipe, data, backend)
+        trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
         if checkpoint is not None:
             trainer.restore(checkpoint.state)
         if recipe != run.recipe:
@@ -228,34 +224,21 @@ def _chosen_backend(recipe: Recipe, observer: Observer) -> Backend:
     return backend
 
 
-def _suggest_many(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
+def _suggest(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
     classes = len(data.labels)
     images = len(data.split.train) / classes
     if classes >= _MANY_CLASSES and images < _FEW_PER_CLASS and recipe.name == DEFAULT_RECIPE:
         observer.on_message(
             f"{classes} classes with {images:.0f} training images each: the recipe 'many' is made for such data"
         )
-
-
-def _make_trainer(recipe: Recipe, data: TrainingData, backend: Backend) -> Trainer:
-    keras.utils.set_random_seed(recipe.seed)
-    model = build_model(recipe.model, recipe.image_size, len(data.labels))
-    schedule = Schedule(recipe.optimizer, int(recipe.epochs), _training_batches(recipe, data).steps_per_epoch)
-    return Trainer(model, schedule, backend, recipe.label_smoothing)
+    suggestion = advice(data.targets[data.split.train], data.labels)
+    if suggestion and recipe.class_weights == "none":
+        observer.on_message(suggestion)
 
 
 def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
     rows = data.split.train
-    return BatchStream(
-        data.pictures.images,
-        data.pictures.stored[rows],
-        data.targets[rows],
-        int(recipe.batch_size),
-        Augmentation(**recipe.augmentation.model_dump()),
-        recipe.seed,
-        ColorJitter(**recipe.color_jitter.model_dump()),
-        Mixing(**recipe.mixing.model_dump()),
-    )
+    return training_batches(recipe, data.pictures.images, data.pictures.stored[rows], data.targets[rows])
 
 
 def _write_data(run: Run, data: TrainingData) -> None:

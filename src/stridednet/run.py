@@ -1,19 +1,23 @@
 """A training that can be used: predictions, evaluation, figures."""
 
+import html
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stridednet.data.tree import shown
+from stridednet.errors import RunError
 from stridednet.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from stridednet.evaluation.evaluate import Evaluation
+    from stridednet.evaluation.notebook import DisplayedFigure
 
 
 @dataclass(frozen=True)
 class Run(RunDirectory):
-    """One training and its folder.
+    """One training and its folder. In a notebook, a run is displayed as a table with its figure.
 
     Examples:
         >>> import numpy as np, stridednet, tempfile
@@ -25,6 +29,8 @@ class Run(RunDirectory):
         (1, ['0', '1', '2'], 1250)
         >>> run.predictor().predict(np.zeros((2, 16, 16, 3), np.uint8)).shape
         (2, 10)
+        >>> run.plot().axes[0].get_title()
+        'Training Loss and Accuracy on Dataset'
     """
 
     def evaluate(
@@ -54,3 +60,22 @@ class Run(RunDirectory):
         from stridednet.evaluation.evaluate import evaluate
 
         return evaluate(self, dataset, labels_from=labels_from, exclude=exclude, on_message=on_message)
+
+    def plot(self) -> "DisplayedFigure":
+        """Draw loss and accuracy over the epochs, as in the ``plot.png`` of the run.
+
+        Raises:
+            RunError: The history or the report of the run cannot be read.
+        """
+        from stridednet.evaluation.figures import history_figure
+
+        return history_figure(self.history, self.report["curve_on"])
+
+    def _repr_html_(self) -> str:
+        """Return a table of the run and its figure, without references to other files; or why it cannot be read."""
+        from stridednet.evaluation.notebook import run_as_html
+
+        try:
+            return run_as_html(self, self.plot())
+        except RunError as error:
+            return f"<p>{html.escape(shown(str(error)))}</p>"

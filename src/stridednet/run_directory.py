@@ -236,7 +236,7 @@ class RunDirectory:
             model.save(beside)
 
     @property
-    def plot(self) -> Path:
+    def plot_path(self) -> Path:
         """The path of the figure."""
         return self.folder / _PLOT
 

@@ -25,7 +25,7 @@ def illustrate(run: RunDirectory, material: Material, plot: Path | None = None) 
         plot: An additional file for the figure.
     """
     writers: dict[str, Callable[[], None]] = {
-        "its figure": partial(_draw, material, run.plot),
+        "its figure": partial(_draw, material, run.plot_path),
         "report.html": lambda: run.write_page(report_page(material)),
         "README.md": lambda: run.write_card(model_card(run.folder.name, material)),
     }
