@@ -27,6 +27,7 @@ ORDER = (
     "training",
     "run_directory",
     "evaluation",
+    "deploy",
     "run",
     "pipeline",
     "sweeps",
