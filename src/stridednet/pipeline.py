@@ -16,6 +16,8 @@ from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
+from stridednet.deploy.portable import portable_model
+from stridednet.deploy.portable_file import write_portable
 from stridednet.environment import check_keras
 from stridednet.errors import FigureError, RunError, StorageError, one_line
 from stridednet.evaluation.classification import Classification, classify
@@ -320,6 +322,9 @@ class _Training:
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)
+        portable = portable_model(self.trainer.model)
+        if portable is not None:
+            write_portable(run.portable_file, portable, run.model_file)
         problems = self._draw()
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)

@@ -1,8 +1,16 @@
 """A training that can be used: predictions, evaluation, figures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from stridednet.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from stridednet.deploy.given_images import Given
+    from stridednet.deploy.prediction import Prediction
+    from stridednet.deploy.run_model import RunModel
 
 
 @dataclass(frozen=True)
@@ -20,3 +28,42 @@ class Run(RunDirectory):
         >>> run.predictor().predict(np.zeros((2, 16, 16, 3), np.uint8)).shape
         (2, 10)
     """
+
+    def predict(self, image: "Given | Sequence[Given]") -> "Prediction | list[Prediction]":
+        """Return what the model says about an image, or about each of several.
+
+        Images are decoded and resized as in training. The first thousand need neither Keras nor PyTorch, if the run has
+        a ``predict.npz``.
+
+        Args:
+            image: A path, a PIL image, or a uint8 array ``(height, width, 3)``, RGB, of any size; several of them as a
+                list, or as an array ``(n, height, width, 3)``.
+
+        Returns:
+            A `Prediction` with ``label``, ``probability`` and ``probabilities``; a list of them for several images.
+
+        Raises:
+            InputError: The argument is of another type, shape or range, or a file is not a readable picture.
+            RunError: The run is damaged.
+
+        Examples:
+            >>> import numpy as np, stridednet, tempfile
+            >>> settings = {"epochs": 1, "image_size": 16, "model.filters": [8], "model.dense_units": 16}
+            >>> run = stridednet.train("digits", settings=settings, out=tempfile.mkdtemp()).run
+            >>> prediction = run.predict(np.zeros((28, 28, 3), np.uint8))
+            >>> prediction.label in run.labels, len(prediction.probabilities)
+            (True, 10)
+        """
+        from stridednet.deploy.given_images import is_several, prepared
+        from stridednet.deploy.prediction import Prediction
+
+        model = self._model
+        rows = model.predict(prepared(image, model.size, model.ranges))
+        predictions = [Prediction.of(model.labels, row) for row in rows]
+        return predictions if is_several(image) else predictions[0]
+
+    @cached_property
+    def _model(self) -> "RunModel":
+        from stridednet.deploy.run_model import RunModel
+
+        return RunModel(self)

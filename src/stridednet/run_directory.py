@@ -41,6 +41,7 @@ _HISTORY = "history.csv"
 _CHECKPOINT = Path("checkpoint", "state.npz")
 _DATA_HASH = Path("checkpoint", "data_hash.txt")  # written before the first checkpoint
 _MODEL = "model.keras"
+_PORTABLE = "predict.npz"
 _PLOT = "plot.png"
 _TEXT = "report.txt"
 _REPORT = "report.json"  # written last: a run that has it is finished
@@ -231,6 +232,16 @@ class RunDirectory:
         """Write the trained model."""
         with written_whole(self.folder / _MODEL) as beside:
             model.save(beside)
+
+    @property
+    def model_file(self) -> Path:
+        """The path of the trained model."""
+        return self.folder / _MODEL
+
+    @property
+    def portable_file(self) -> Path:
+        """The path of the model as NumPy computes it; not every run has one."""
+        return self.folder / _PORTABLE
 
     @property
     def plot(self) -> Path:

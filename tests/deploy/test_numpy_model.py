@@ -10,8 +10,8 @@ import keras  # isort: skip
 import numpy as np
 import pytest
 from keras import layers
-from random_models import RandomModel
 
+from random_models import RandomModel
 from stridednet.deploy.numpy_activations import ACTIVATIONS
 from stridednet.deploy.numpy_model import NumpyModel
 from stridednet.deploy.portable import portable_model
@@ -76,7 +76,11 @@ def _randomized(model: keras.Model, seed: int = 0) -> keras.Model:
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         if "float" in str(variable.dtype):
-            value = rng.uniform(0.5, 1.5, variable.shape) if "variance" in variable.path else rng.normal(size=variable.shape)
+            value = (
+                rng.uniform(0.5, 1.5, variable.shape)
+                if "variance" in variable.path
+                else rng.normal(size=variable.shape)
+            )
             scale = 1 if len(variable.shape) < 2 else np.sqrt(2 / np.prod(variable.shape[:-1]))
             variable.assign((value * scale).astype(np.float32))
     return model

@@ -20,9 +20,7 @@ def activated(x: Array, name: str, **options: float) -> Array:
     return y
 
 
-def _relu(
-    x: Array, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
-) -> Array:
+def _relu(x: Array, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Array:
     if not (negative_slope or threshold):
         return np.maximum(x, np.float32(0)) if max_value is None else np.clip(x, np.float32(0), np.float32(max_value))
     y = np.where(x >= threshold, x, np.float32(negative_slope) * (x - np.float32(threshold)))
@@ -36,7 +34,8 @@ def _softmax(x: Array, axis: int = -1) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    return np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))  # does not overflow
+    y: Array = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))  # does not overflow
+    return y
 
 
 def _elu(x: Array, alpha: float = 1.0) -> Array:
@@ -44,13 +43,15 @@ def _elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def _selu(x: Array) -> Array:
-    return np.float32(1.0507009873554805) * _elu(x, 1.6732632423543772)  # Klambauer et al. 2017, arXiv:1706.02515
+    y: Array = np.float32(1.0507009873554805) * _elu(x, 1.6732632423543772)  # Klambauer et al. 2017, arXiv:1706.02515
+    return y
 
 
 def _gelu(x: Array) -> Array:
     from scipy.special import erf
 
-    return np.float32(0.5) * x * (np.float32(1) + erf(x / np.float32(np.sqrt(2))))
+    y: Array = np.float32(0.5) * x * (np.float32(1) + erf(x / np.float32(np.sqrt(2))))
+    return y
 
 
 def _hard_sigmoid(x: Array) -> Array:

@@ -62,8 +62,8 @@ def depthwise_convolution(
     for row in range(height):
         for column in range(width):
             y += _tap(x, axes, row, column)[..., None] * kernel[row, column]
-    y = y.reshape(*y.shape[:3], channels * multiplier)
-    return y if bias is None else y + bias
+    merged: Array = y.reshape(*y.shape[:3], channels * multiplier)
+    return merged if bias is None else merged + bias
 
 
 def dense(x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -175,12 +175,12 @@ OPERATIONS: dict[str, Callable[..., Array]] = {
 }
 
 
-def _axes(
-    x: Array, kernel: Pair, strides: Pair, padding: str, dilation: Pair = (1, 1)
-) -> tuple[Windows, Windows]:
+def _axes(x: Array, kernel: Pair, strides: Pair, padding: str, dilation: Pair = (1, 1)) -> tuple[Windows, Windows]:
     """Return the windows along rows and columns."""
     rows, columns = (
-        windows(x.shape[axis + 1], kernel[axis], strides[axis], "same" if padding == "same" else "valid", dilation[axis])
+        windows(
+            x.shape[axis + 1], kernel[axis], strides[axis], "same" if padding == "same" else "valid", dilation[axis]
+        )
         for axis in (0, 1)
     )
     return rows, columns
@@ -201,7 +201,7 @@ def _unfolded(x: Array, axes: tuple[Windows, Windows]) -> Array:
     if rows.kernel == columns.kernel == 1:
         read = x[:, :: rows.stride, :: columns.stride]
     else:
-        views = sliding_window_view(x, (rows.extent, columns.extent), (1, 2))  # type: ignore[call-overload]
+        views = sliding_window_view(x, (rows.extent, columns.extent), (1, 2))
         strided = views[:, :: rows.stride, :: columns.stride, :, :: rows.dilation, :: columns.dilation]
         read = strided.transpose(0, 1, 2, 4, 5, 3)
     return np.ascontiguousarray(read).reshape(len(x) * rows.output * columns.output, -1)

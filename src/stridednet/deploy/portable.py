@@ -1,4 +1,4 @@
-"""A Keras model -> a list of steps that NumPy can compute, or None if it has a layer whose meaning is not known here."""
+"""A Keras model -> a list of steps that NumPy can compute; None if it has a layer that is not known here."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -195,7 +195,11 @@ def _activation(translation: _Translation, layer: Any, place: int) -> int:
 
 def _relu(translation: _Translation, layer: Any, place: int) -> int:
     most = None if layer.max_value is None else float(layer.max_value)
-    options = {"negative_slope": float(layer.negative_slope), "max_value": most, "threshold": float(layer.threshold)}
+    options: dict[str, Any] = {
+        "negative_slope": float(layer.negative_slope),
+        "max_value": most,
+        "threshold": float(layer.threshold),
+    }
     return translation.step("activated", [place], name="relu", **options)
 
 
