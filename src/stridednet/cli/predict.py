@@ -12,6 +12,8 @@ from stridednet.errors import InputError
 
 if TYPE_CHECKING:
     from stridednet.deploy.sources import Source
+    from stridednet.deploy.stream import Answer
+    from stridednet.run import Run
 
 _USUAL_TOPK = 3
 _STDIN = "-"
@@ -34,6 +36,12 @@ def predict_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture and line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path_option, metavar="DIR", help="Folder for each picture with what speaks for its class in color."
+        ),
+    ] = None,
 ) -> None:
     """Print the most probable classes of pictures.
 
@@ -69,6 +77,7 @@ def predict_command(
         model = RunModel(opened, lambda text: print(f"note: {text}", file=screen, flush=True))
         model.expect(len(named))
         output = output_for(results, model.labels, min(topk or _USUAL_TOPK, len(model.labels)), as_json, as_csv)
+        write_explanations = _explanations(opened, explain)
         output.start([source.path for source in named])
         chunks = _all_chunks(in_chunks(named), from_stdin() if _STDIN in images else ())
         advance = stack.enter_context(_progress(screen, results, None if _STDIN in images else len(named)))
@@ -81,6 +90,7 @@ def predict_command(
                 else:
                     output.write(answer.source.path, Prediction.of(model.labels, answer.probabilities))
             results.flush()
+            write_explanations(answered)
             advance(len(answered))
     if not done:
         raise InputError("standard input has no paths of pictures")
@@ -94,6 +104,15 @@ def _all_chunks(
 ) -> "Iterator[Sequence[Source]]":
     yield from named
     yield from piped
+
+
+def _explanations(run: "Run", folder: Path | None) -> "Callable[[Sequence[Answer]], None]":
+    """Return the function that writes what speaks for the class of each picture, if that is wanted."""
+    if folder is None:
+        return lambda _: None
+    from stridednet.deploy.explanations import Explanations
+
+    return Explanations(run, folder).write
 
 
 @contextmanager

@@ -55,7 +55,8 @@ def _gelu(x: Array) -> Array:
 
 
 def _hard_sigmoid(x: Array) -> Array:
-    return np.clip(x / np.float32(6) + np.float32(0.5), np.float32(0), np.float32(1))
+    y: Array = np.clip(x / np.float32(6) + np.float32(0.5), np.float32(0), np.float32(1))
+    return y
 
 
 ACTIVATIONS: dict[str, Callable[..., Array]] = {

@@ -18,6 +18,12 @@ from stridednet.run_directory import RunDirectory
 FEW = 1000
 
 
+def sample_ranges(run: RunDirectory) -> Ranges:
+    """Return which samples of more than 8 bits became 0 and 255 in training; empty if it had no such pictures."""
+    stored = run.report.get("data", {}).get("sample_ranges", {})
+    return {kind: SampleRange(*values) for kind, values in stored.items()}
+
+
 class _Model(Protocol):
     def predict(self, images: NDArray[np.generic]) -> NDArray[np.float32]: ...
 
@@ -63,8 +69,7 @@ class RunModel:
     @property
     def ranges(self) -> Ranges:
         """Which samples of more than 8 bits became 0 and 255 in training."""
-        stored = self._run.report.get("data", {}).get("sample_ranges", {})
-        return {kind: SampleRange(*values) for kind, values in stored.items()}
+        return sample_ranges(self._run)
 
     def expect(self, count: int) -> None:
         """Announce a number of pictures: for more than `FEW` of them, Keras is loaded at once."""
