@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stridednet.data.decode import Pixels, read_content, read_picture
+from stridednet.data.decode import Pixels, UnusablePictureError, read_content, read_picture
 from stridednet.data.tree import printable
 from stridednet.deploy.run_model import sample_ranges
 from stridednet.deploy.sources import Source
@@ -48,13 +48,17 @@ class Explanations:
         if not found:
             return
         heatmaps = self._explainer.heatmaps(np.stack([image for _, image in found]))
-        for (source, _), heatmap in zip(found, heatmaps, strict=True):
+        for (source, image), heatmap in zip(found, heatmaps, strict=True):
             with written_whole(self._free_path(source.within)) as beside, beside.open("wb") as file:
-                Image.fromarray(overlay(self._picture(source), heatmap)).save(file, "PNG")
+                Image.fromarray(overlay(self._picture(source, image), heatmap)).save(file, "PNG")
 
-    def _picture(self, source: Source) -> Pixels:
-        content = read_content(source.path) if source.content is None else source.content
-        picture = Image.fromarray(read_picture(content, _LARGEST, self._ranges))
+    def _picture(self, source: Source, image: Pixels) -> Pixels:
+        """Return the picture in its own proportions; the model's image if the file has been removed since."""
+        try:
+            content = read_content(source.path) if source.content is None else source.content
+            picture = Image.fromarray(read_picture(content, _LARGEST, self._ranges))
+        except UnusablePictureError:
+            return image
         picture.thumbnail((_LARGEST, _LARGEST))
         return np.asarray(picture)
 
