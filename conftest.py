@@ -1,5 +1,6 @@
 """Fixtures of tests and doctests: a cache of their own, a core for each pytest-xdist worker, a folder for doctests."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,17 @@ def own_core() -> None:
     """Keep each worker on a core of its own: two trainings with two threads each slow each other down."""
     if _WORKER:
         take_cores(_CORES)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the slow tests first, so that at the end no worker waits for one; the others keep their order."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_objects() -> None:
+    """Leave what the imports and the collection made to no garbage collector: 1.6 s of 10 s for a file of tests."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from stridednet.data.batches import Batch
 from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
-from stridednet.machine import claim_process, device
+from stridednet.machine import device
 from stridednet.models.catalogue import MODELS, build_model
 from stridednet.models.description import describe
 from stridednet.recipe import load_recipe
+from stridednet.threads import claim_process
 from train_throughput import batches_of
 
 

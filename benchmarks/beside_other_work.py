@@ -1,39 +1,54 @@
-"""Training throughput while other processes compute, for several ways in which OpenMP threads wait.
+"""Training throughput while other processes compute, with and without adapting the number of threads to it.
 
-    python benchmarks/beside_other_work.py [PATH/101_ObjectCategories] [--rounds 5] [--spin default,20000,passive]
+    python benchmarks/beside_other_work.py [PATH/101_ObjectCategories] [--rounds 5]
 
-Each measurement is a process that trains the tutorial's network on prepared batches of 32 images and reports images per
-second: alone, beside one busy loop, two trainings at once (the sum of both), and, where a cgroup can be made (Linux, as
-root), with a CPU quota of 1.5 cores. The settings take turns in each round; medians are printed, with ratios to the
-default setting alone. `default` is libgomp's own spin count.
+Each measurement is a process that trains with the recipe `fast`, its background preparation of batches included, and
+reports images per second: alone; beside one busy loop; beside a busy loop of lowest priority on each core; two runs
+at once (the sum of both); and, where a cgroup can be made (Linux, as root), with a CPU quota of 1.5 cores. `adapted` is
+what the command does, `fixed` is one thread per core whatever else computes (OMP_NUM_THREADS). Both take turns in each
+round; medians with their ranges are printed, with ratios to `fixed` alone.
 """
 
 import argparse
 import contextlib
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from stridednet.machine import cores_of_this_process
+
 WORKER = """
 import sys, time
-sys.path.insert(0, sys.argv[1])
-from train_throughput import batches_of, native
+import stridednet
+from stridednet.data.prepare import prepare
 from stridednet.executor.backend import Backend
-from stridednet.machine import claim_process
+from stridednet.pipeline import fit
+from stridednet.resolve import resolve
+from stridednet.threads import claim_process
 claim_process()
-batches, classes = batches_of(sys.argv[2] or None)
-epoch = native(batches[:26], classes, Backend.choose().precision)
-epoch()
-print("ready", flush=True)
-sys.stdin.readline()
-started, count = time.perf_counter(), 0
-while time.perf_counter() - started < float(sys.argv[3]):
-    epoch()
-    count += 1
-print(count * 26 * 32 / (time.perf_counter() - started), flush=True)
+labels = {"data.labels": ("Faces", "Leopards", "Motorbikes", "airplanes")} if sys.argv[1] else {}
+recipe = resolve(sys.argv[1] or None, "fast", labels | {"epochs": 1000}).recipe
+backend = Backend.choose()
+recipe = recipe.replace({"precision": backend.precision})
+data = prepare(recipe.data, recipe.image_size, lambda message: None)
+
+class Clock(stridednet.Observer):
+    steps = 0
+    def on_step(self, epoch, step, scores):
+        self.steps += 1
+        if self.steps == 60:
+            print("ready", flush=True)
+            sys.stdin.readline()
+            self.started = time.perf_counter()
+        elif self.steps > 60 and time.perf_counter() - self.started > float(sys.argv[2]):
+            raise SystemExit(print((self.steps - 60) * batch / (time.perf_counter() - self.started), flush=True))
+
+batch = int(recipe.sized(len(data.split.train), len(data.labels)).batch_size)
+fit(recipe, data, backend, Clock())
 """
 BUSY = "while True: pass"
 QUOTA = 1.5  # cores
@@ -42,15 +57,11 @@ QUOTA = 1.5  # cores
 class Training:
     """A process that trains when it is told to."""
 
-    def __init__(self, spin: str, dataset: str, seconds: float, cgroup: Path | None = None) -> None:
-        environment = {
-            key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-        }
-        if spin == "passive":
-            environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        elif spin != "default":
-            environment["GOMP_SPINCOUNT"] = spin
-        command = [sys.executable, "-c", WORKER, str(Path(__file__).parent), dataset, str(seconds)]
+    def __init__(self, threads: str, dataset: str, seconds: float, cgroup: Path | None = None) -> None:
+        environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+        if threads == "fixed":
+            environment["OMP_NUM_THREADS"] = str(len(cores_of_this_process()))
+        command = [sys.executable, "-c", WORKER, dataset, str(seconds)]
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -72,13 +83,14 @@ class Training:
 
 
 @contextlib.contextmanager
-def busy_loop() -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-c", BUSY])
+def busy_loops(count: int, *before: str) -> Iterator[None]:
+    processes = [subprocess.Popen([*before, sys.executable, "-c", BUSY]) for _ in range(count)]
     try:
         yield
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 @contextlib.contextmanager
@@ -108,18 +120,21 @@ def quota() -> Iterator[Path | None]:
     yield None
 
 
-def measure(spin: str, dataset: str, seconds: float, group: Path | None) -> dict[str, float]:
+def measure(threads: str, dataset: str, seconds: float, group: Path | None) -> dict[str, float]:
     found = {}
 
     def run(count: int, cgroup: Path | None = None) -> float:
-        trainings = [Training(spin, dataset, seconds, cgroup) for _ in range(count)]
+        trainings = [Training(threads, dataset, seconds, cgroup) for _ in range(count)]
         for training in trainings:
             training.start()
         return sum(training.speed() for training in trainings)
 
     found["alone"] = run(1)
-    with busy_loop():
-        found["beside a busy loop"] = run(1)
+    with busy_loops(1):
+        found["one busy loop"] = run(1)
+    if shutil.which("nice"):
+        with busy_loops(len(cores_of_this_process()), "nice", "-n", "19"):
+            found["low-priority loops"] = run(1)
     found["two at once"] = run(2)
     if group is not None:
         found[f"quota of {QUOTA} cores"] = run(1, group)
@@ -131,21 +146,21 @@ def main() -> None:
     parser.add_argument("dataset", nargs="?", default=os.environ.get("STRIDEDNET_CALTECH101", ""))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of each measurement")
-    parser.add_argument("--spin", default="default,20000,5000,1000,passive")
     arguments = parser.parse_args()
-    spins = arguments.spin.split(",")
-    results: dict[str, list[dict[str, float]]] = {spin: [] for spin in spins}
+    kinds = ("fixed", "adapted")
+    results: dict[str, list[dict[str, float]]] = {kind: [] for kind in kinds}
     with quota() as group:
         for _ in range(arguments.rounds):
-            for spin in spins:
-                results[spin].append(measure(spin, arguments.dataset, arguments.seconds, group))
-    cases = list(results[spins[0]][0])
-    reference = statistics.median(row["alone"] for row in results[spins[0]])
-    print(f"images/s, median of {arguments.rounds} rounds; ratios to {spins[0]}, alone")
-    print(f"{'spin count':12}" + "".join(f"{case:>26}" for case in cases))
-    for spin in spins:
-        medians = [statistics.median(row[case] for row in results[spin]) for case in cases]
-        print(f"{spin:12}" + "".join(f"{median:16,.0f} ({median / reference:5.2f})  " for median in medians))
+            for kind in kinds:
+                results[kind].append(measure(kind, arguments.dataset, arguments.seconds, group))
+    reference = statistics.median(row["alone"] for row in results["fixed"])
+    print(f"images/s, median (lowest to highest) of {arguments.rounds} rounds; ratio to fixed, alone")
+    for case in results["fixed"][0]:
+        for kind in kinds:
+            speeds = [row[case] for row in results[kind]]
+            median = statistics.median(speeds)
+            spread = f"({min(speeds):,.0f} to {max(speeds):,.0f})"
+            print(f"{case:22} {kind:8} {median:7,.0f} {spread:18} {median / reference:5.2f}")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,10 @@ import stridednet  # noqa: F401  -- before keras, to choose its backend
 import numpy as np  # isort: skip
 
 from stridednet.executor.predictor import Predictor
-from stridednet.machine import claim_process, device
+from stridednet.machine import device
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
+from stridednet.threads import claim_process
 
 
 def main() -> None:

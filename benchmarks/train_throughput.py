@@ -36,9 +36,10 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
 from stridednet.executor.scores import RunningScores
 from stridednet.executor.trainer import Trainer
-from stridednet.machine import claim_process, device
+from stridednet.machine import device
 from stridednet.models.catalogue import build_model
 from stridednet.recipe import Recipe
+from stridednet.threads import claim_process
 
 LABELS = ("Faces", "Leopards", "Motorbikes", "airplanes")
 CONVOLUTIONS = (  # filters in, filters out, size in, stride, kernel, padding

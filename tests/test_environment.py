@@ -239,17 +239,57 @@ def test_missing_folders_for_temporary_files_and_caches(few_digits: Path, comman
     assert done.stderr.count("\n") == 1
 
 
-def test_matplotlib_gets_a_folder(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from stridednet.cli.streams import give_matplotlib_a_folder
+def test_without_any_folder_for_temporary_files(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="needs a limit on the size of files")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+        "from stridednet.cli.main import main; sys.argv = ['stridednet', 'summary', 'vgg']; main()"
+    )
+    # PyTorch looks for a temporary folder when it is imported, unless an earlier import in this process has set this.
+    environment = {name: value for name, value in os.environ.items() if name != "TORCHINDUCTOR_CACHE_DIR"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: there is no folder in which temporary files can be written; free some space, or set TMPDIR to another "
+        "folder\n"
+    )
 
+
+def test_matplotlib_gets_a_folder(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from stridednet.cli.streams import prepare_matplotlib
+
+    monkeypatch.setenv("MPLBACKEND", "")  # so that it is restored
     monkeypatch.delenv("MPLCONFIGDIR", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    give_matplotlib_a_folder()
+    prepare_matplotlib()
     assert "MPLCONFIGDIR" not in os.environ
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(NOT_WRITABLE))
-    monkeypatch.setattr(os, "access", lambda path, _: not str(path).startswith("/proc"))
-    give_matplotlib_a_folder()
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "own"))
+    prepare_matplotlib()
+    assert os.environ["MPLCONFIGDIR"] == str(tmp_path / "own")
+    monkeypatch.setenv("MPLCONFIGDIR", str(NOT_WRITABLE))
+    prepare_matplotlib()
     assert os.environ["MPLCONFIGDIR"] == str(cache / "matplotlib")
+    monkeypatch.delenv("MPLCONFIGDIR")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(NOT_WRITABLE))
+    prepare_matplotlib()
+    assert os.environ["MPLCONFIGDIR"] == str(cache / "matplotlib")
+
+
+def test_settings_of_matplotlib_are_no_obstacle(command: Command, tmp_path: Path) -> None:
+    environment = os.environ | {"MPLBACKEND": "garbage", "MPLCONFIGDIR": str(NOT_WRITABLE)}
+    done = command("summary", "vgg", "--diagram", "vgg.png", env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "vgg.png").is_file()
+
+
+def test_a_backend_that_matplotlib_does_not_have_is_explained_in_python() -> None:
+    code = "import stridednet\ntry: stridednet.train\nexcept stridednet.StridedNetError as error: print(error)"
+    environment = os.environ | {"MPLBACKEND": "garbage"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "MPLBACKEND: Matplotlib has no such backend; unset it, or set it to agg. Received: 'garbage'\n"
+    )
 
 
 class Spoils(Observer):

@@ -87,7 +87,8 @@ def test_a_run_that_is_being_trained_is_not_resumed_but_a_finished_one_is_read(d
         assert Run.open(run).report["labels"] == ["0", "1"]
 
 
-def test_two_sweeps_in_one_folder(digits: Path, tmp_path: Path) -> None:
+def test_two_sweeps_in_one_folder(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stridednet.sweeps.experiment.Folds", None)  # the data is not prepared in vain
     pictures = copy_digits(digits, tmp_path / "few", "01", 20)
     out = tmp_path / "sweep"
     with locked(out, "sweep"), pytest.raises(RunError, match=rf"^the sweep {out} is being written by another process"):

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,22 @@ def test_a_model_and_a_class_that_are_not_utf_8_survive(pictures: Path, tmp_path
         stridednet.train(pictures, "tutorial", settings=settings, out=run, observer=Stops(1))
     assert Run.unfinished(run).recipe.model.name == f"file://{tmp_path}/caf%E9.py:build"
     assert len(stridednet.resume(run).history) == 2
+
+
+@needs_bytes_in_names
+def test_a_class_that_is_not_utf_8_on_the_command_line(pictures: Path, tmp_path: Path, warm_command: Command) -> None:
+    (pictures / "0").rename(pictures / CAFE)
+    done = warm_command("train", pictures, "--labels", f"{CAFE},1", "--out", "run", *_SETTINGS, "-e", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    run = Run.open(tmp_path / "run")
+    assert run.labels == ["1", CAFE]
+    assert Counter(row.label for row in run.split) == {"1": 20, r"caf\udce9": 20}
+    assert run.recipe.data.labels == (r"caf\udce9", "1")  # which --labels accepts too
+    (tmp_path / "run" / "report.json").unlink()
+    assert warm_command("train", "--resume", "run").returncode == 0
+    done = warm_command("train", pictures, "--labels", f"{CAFE},9\udcff", *_SETTINGS)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {pictures} has no class '9\\udcff'; available labels: 1, caf\\udce9\n"
 
 
 @needs_bytes_in_names

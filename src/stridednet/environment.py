@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from stridednet.errors import InputError, StridedNetError, one_line
+from stridednet.errors import InputError, StorageError, StridedNetError, one_line
 
 _DEVICE = "KERAS_TORCH_DEVICE"
 
@@ -58,6 +58,11 @@ def check_device() -> None:
 
 def explained(error: Exception) -> StridedNetError | None:
     """Return an error that names the cause and the remedy, or None if the environment is not the cause."""
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        return StorageError(
+            "there is no folder in which temporary files can be written; free some space, or set TMPDIR to another "
+            "folder"
+        )
     if "keras" not in sys.modules and _raised_in_keras(error):  # Python removes a module whose import failed
         return InputError(_why_no_keras(error))
     if isinstance(error, FileNotFoundError) and error.filename is None and _working_directory_is_gone():
@@ -87,6 +92,8 @@ def _why_no_keras(error: Exception) -> str:
             reason = f"{error.name} is not installed"
         return f"KERAS_BACKEND: {reason}; unset it, or set it to torch. Received: {backend!r}"
     reason = one_line(error)
+    if (drawing := os.environ.get("MPLBACKEND")) and f"{drawing!r} is not a valid value for backend" in reason:
+        return f"MPLBACKEND: Matplotlib has no such backend; unset it, or set it to agg. Received: {drawing!r}"
     file = _keras_json()
     remedy = f"correct or remove {file}" if file.exists() else "reinstall it with `pip install --force-reinstall keras`"
     return f"Keras cannot be imported ({reason}); {remedy}"

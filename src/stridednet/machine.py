@@ -1,5 +1,6 @@
 """The machine: the CPU cores available to this process, and the hardware and versions that reports name."""
 
+import math
 import os
 import platform
 from collections.abc import Iterable
@@ -17,8 +18,48 @@ def cores_of_this_process() -> list[int]:
 
 
 def usable_cores() -> int:
-    """Return the number of CPU cores that this process may run on."""
-    return len(cores_of_this_process())
+    """Return the number of CPU cores that this process may run on, or the CPU quota of its container if that is less.
+
+    A quota of 1.5 cores counts as two: a core that is idle half of the time loses less than one that is not used.
+    """
+    cores = len(cores_of_this_process())
+    quota = cpu_quota()
+    return cores if quota is None else min(cores, math.ceil(quota))
+
+
+def cpu_quota(groups: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Return the number of cores whose CPU time the control groups of this process allow, or None without a limit.
+
+    joblib and psutil read the limit of the outermost group only, or none.
+
+    Args:
+        groups: Where the control groups are mounted, version 1 or 2.
+        membership: The file that lists the groups of this process.
+    """
+    try:
+        lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:  # not Linux
+        return None
+    limits = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = groups / "cpu" if controllers else groups
+        group = root / path.lstrip("/")  # in a container, a group that is not visible: its parents then
+        limits += [_quota_of(folder) for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _quota_of(group: Path) -> float | None:
+    try:
+        if (group / "cpu.max").is_file():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):  # no limit ("max"), or no such controller
+        return None
 
 
 def take_cores(numbers: Iterable[int]) -> None:
@@ -26,15 +67,6 @@ def take_cores(numbers: Iterable[int]) -> None:
     _taken[:] = numbers
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, _taken)
-
-
-def claim_process() -> None:
-    """Set PyTorch's and OpenCV's threads for a process of our own; a user's process keeps its own settings."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(usable_cores())
-    cv2.setNumThreads(1)  # pictures are processed in parallel already, and while the network computes
 
 
 def device(kind: str = "cpu") -> dict[str, str | int]:

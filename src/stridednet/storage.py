@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -124,7 +124,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             beside.replace(path)
     finally:
         if beside is not None:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):  # where it cannot be written, it cannot be deleted either: the first error counts
+                beside.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,6 +1,8 @@
 """Files and folders that are never data: those of systems, results of this package, and what the user excludes."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,10 +38,46 @@ def test_system_folders_are_not_classes(pets: Path, name: str) -> None:
     assert (manifest.labels, len(manifest.pictures), manifest.problems) == (("cat", "dog"), 12, ())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read any folder")
+_SCAN_WITHOUT_PRIVILEGES = """
+import os, sys
+from stridednet.data.scan import scan
+
+if os.geteuid() == 0:  # root can read any folder
+    os.setuid(int(sys.argv[1]))
+assert not os.access(sys.argv[2], os.X_OK)
+manifest = scan(".")
+print(manifest.labels, sorted({problem.reason for problem in manifest.problems}))
+"""
+
+
+def _scanned_without_privileges(folder: Path, closed: str) -> str:
+    """Return the labels of a data set and the reasons of its problems, as a user who cannot enter a folder sees it."""
+    nobody = 65534
+    if os.geteuid() == 0:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, 0 if path.name == "lost+found" else nobody, -1)
+    done = subprocess.run(
+        [sys.executable, "-c", _SCAN_WITHOUT_PRIVILEGES, str(nobody), closed],
+        cwd=folder, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
 def test_system_folders_of_another_user_are_not_read(pets: Path) -> None:
     (pets / "lost+found").mkdir(mode=0)
-    assert scan(pets).labels == ("cat", "dog")
+    assert _scanned_without_privileges(pets, "lost+found") == "('cat', 'dog') []\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_files_in_a_folder_that_can_be_listed_but_not_entered_are_problems(pets: Path) -> None:
+    write_classes(pets, ["eel"])
+    (pets / "cat" / "closed").mkdir()
+    noise("closed").save(pets / "cat" / "closed" / "1.png")
+    (pets / "cat" / "closed").chmod(0o444)
+    expected = "('cat', 'dog', 'eel') ['cannot be read: Permission denied']\n"
+    assert _scanned_without_privileges(pets, "cat/closed") == expected
 
 
 def test_thumbnails_of_a_storage_system_are_not_pictures(pets: Path) -> None:

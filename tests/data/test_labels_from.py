@@ -152,6 +152,11 @@ def test_files_that_are_no_table_of_labels(listed: Path) -> None:
             scan(listed, labels_from="labels.csv")
 
 
+def test_only_line_feeds_and_carriage_returns_end_a_row(listed: Path) -> None:
+    (listed / "labels.csv").write_text(TABLES["names"].replace("dog", "dog\u2028\x85\x1cs"), encoding="utf-8")
+    assert scan(listed, labels_from="labels.csv").labels == ("cat", "dog\u2028\x85\x1cs")
+
+
 def test_a_table_beside_the_pictures_in_an_archive(listed: Path, tmp_path: Path) -> None:
     (listed / "labels.csv").write_text(TABLES["ids"])
     archive = shutil.make_archive(str(tmp_path / "packed"), "zip", listed)

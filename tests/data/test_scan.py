@@ -55,6 +55,48 @@ def test_cyclic_links_are_not_followed(few_digits: Path) -> None:
     assert len(scan(few_digits).pictures) == 120
 
 
+def test_what_is_found_of_selected_classes_does_not_depend_on_the_others(few_digits: Path) -> None:
+    for label in "02":
+        (few_digits / label / "notes.txt").write_text("sevens")
+    (few_digits / "2" / "loop").symlink_to("loop")
+    found = scan(few_digits, ["0", "1"])
+    listed_as_well = scan(few_digits, ["0", "1"], exclude=["*.xyz"])
+    assert (found.pictures, found.problems) == (listed_as_well.pictures, listed_as_well.problems)
+    assert [(len(found.pictures), problem.path.name) for problem in found.problems] == [(80, "notes.txt")]
+    parts = few_digits.parent / "parts"
+    (parts / "train" / "0").mkdir(parents=True)
+    (few_digits / "1").rename(parts / "train" / "1")
+    (few_digits / "2").rename(parts / "train" / "2")
+    (parts / "test" / "1").mkdir(parents=True)
+    with pytest.raises(DataError, match="class '0' has no training images in"):
+        scan(parts, ["0", "1"])
+
+
+def test_links_to_the_folders_above_are_not_followed(few_digits: Path, tmp_path: Path) -> None:
+    elsewhere = few_digits.rename(tmp_path / "elsewhere")
+    data = tmp_path / "data"
+    data.mkdir()
+    (elsewhere / "0").rename(data / "0")
+    (data / "1").symlink_to(elsewhere / "1", target_is_directory=True)
+    (data / "0" / "up").symlink_to("..", target_is_directory=True)
+    (elsewhere / "1" / "top").symlink_to(data, target_is_directory=True)
+    (elsewhere / "1" / "more").symlink_to(elsewhere / "2", target_is_directory=True)
+    labels = [picture.label for picture in scan(data).pictures]
+    assert {label: labels.count(label) for label in labels} == {"0": 40, "1": 80}, "links elsewhere are followed"
+
+
+def test_links_to_themselves_are_broken(few_digits: Path) -> None:
+    (few_digits / "0" / "one.png").symlink_to("two.png")
+    (few_digits / "0" / "two.png").symlink_to("one.png")
+    (few_digits / "loop").symlink_to("loop")
+    manifest = scan(few_digits)
+    assert (manifest.labels, len(manifest.pictures)) == (("0", "1", "2"), 120)
+    assert [(problem.path.name, problem.reason) for problem in manifest.problems] == [
+        ("one.png", "broken symbolic link"),
+        ("two.png", "broken symbolic link"),
+    ]
+
+
 def test_names_that_are_not_utf8_are_read(few_digits: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(few_digits / "0") + b"/\xff.png"))
     shutil.copy(next((few_digits / "0").glob("*.png")), odd)

@@ -1,7 +1,9 @@
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stridednet.executor.compiled import library as library_module
@@ -57,10 +59,22 @@ def test_a_compiler_that_fails_is_reported(empty_cache: Path, monkeypatch: pytes
     assert not list(empty_cache.rglob("*.so"))
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cache").write_text("a file where the folder should be")
-    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "cache"))
-    assert find().library is None
+@pytest.mark.parametrize("place", ["a file/cache", "/proc/stridednet"])  # not writable for root either
+def test_without_a_cache_it_is_compiled_in_a_temporary_folder(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if load_library().library is None:
+        pytest.skip("no C compiler")
+    (tmp_path / "a file").touch()
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / place))
+    loaded = find()
+    assert (loaded.library is not None, loaded.problem) == (True, "")
+    mask = np.zeros(1000, np.uint8)  # the functions work, though the file has been deleted
+    loaded.library.draw_mask(mask.ctypes.data, mask.size, 7, 1 << 15)
+    assert 400 < np.count_nonzero(mask) < 600
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_damaged_library_is_no_error(empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

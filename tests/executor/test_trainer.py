@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from keras import layers
+from small_trainings import batches_of_noise, equals_fit, joined, small_model
 
-from stridednet.data.batches import Batch
 from stridednet.errors import RunError
 from stridednet.executor.backend import Backend
 from stridednet.executor.context import ForwardPass
@@ -51,21 +51,6 @@ def _compiled(recipe: Recipe = RECIPE, size: int = 24) -> keras.Model:
     return model
 
 
-def _batches(count: int = 4, size: int = 8, side: int = 24) -> list[Batch]:
-    rng = np.random.default_rng(0)
-    return [
-        Batch(
-            rng.integers(0, 256, (size, side, side, 3), np.uint8),
-            np.eye(3, dtype=np.float32)[rng.integers(0, 3, size)],
-        )
-        for _ in range(count)
-    ]
-
-
-def _joined(batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
-    return np.concatenate([b.images for b in batches]), np.concatenate([b.targets for b in batches])
-
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -81,13 +66,13 @@ def _joined(batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.usefixtures("implementation")
 def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
     recipe = RECIPE.replace({"model.filters": [8, 16]} | settings)
-    batches = _batches()
+    batches = batches_of_noise()
     ours, theirs = _trainer(recipe), _compiled(recipe)
     running = RunningScores()
     ours.start_epoch(0)
     for batch in batches:
         running.add(ours.train_batch(batch), len(batch.images))
-    images, targets = _joined(batches)
+    images, targets = joined(batches)
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
     assert running.mean().loss == pytest.approx(float(fitted["loss"][0]), rel=2e-4)
     assert running.mean().accuracy == pytest.approx(float(fitted["accuracy"][0]))
@@ -103,7 +88,7 @@ def test_a_training_equals_keras_fit(settings: dict[str, Any]) -> None:
 
 
 def test_label_smoothing_is_that_of_keras_loss() -> None:
-    batch = _batches(1)[0]
+    batch = batches_of_noise(1)[0]
     keras.utils.set_random_seed(0)
     model = build_model(RECIPE.model, 24, 3)
     with torch.no_grad():
@@ -124,7 +109,7 @@ def test_label_smoothing_is_that_of_keras_loss() -> None:
     [("silu", 1e-4), ("relu", 0.03)],
 )
 def test_the_whole_stridednet_has_keras_gradients(activation: str, tolerance: float) -> None:
-    batch = _batches(1, 16, 96)[0]
+    batch = batches_of_noise(1, 16, 96)[0]
     keras.utils.set_random_seed(0)
     model = build_model(RECIPE.replace({"model.activation": activation}).model, 96, 3)
     targets = torch.from_numpy(batch.targets)
@@ -165,8 +150,8 @@ def test_every_other_layer_is_computed_by_keras() -> None:
         x = layers.Activation("softmax")(layers.Dense(3)(inner(x)))
         return keras.Model(inputs, x)
 
-    batches = _batches(3, 8, 16)
-    images, targets = _joined(batches)
+    batches = batches_of_noise(3, 8, 16)
+    images, targets = joined(batches)
     theirs = build()
     theirs.compile(keras.optimizers.Adam(0.001), loss="categorical_crossentropy", metrics=["accuracy"])
     fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
@@ -181,42 +166,17 @@ def test_every_other_layer_is_computed_by_keras() -> None:
         assert np.median(np.abs(our - their)) < 0.02 * 0.001
 
 
-def _equals_fit(build: Callable[[], keras.Model], precision: Any = "float32") -> Trainer:
-    """Train natively and with `fit`, and compare losses, accuracies and predictions."""
-    batches = _batches(3, 8, 16)
-    images, targets = _joined(batches)
-    theirs = build()
-    theirs.compile(keras.optimizers.Adam(1e-4), loss="categorical_crossentropy", metrics=["accuracy"])
-    fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    ours = Trainer(build(), Schedule(OptimizerSettings(learning_rate=1e-4, decay=0.0), 1, 4), Backend.choose(precision))
-    running = RunningScores()
-    for batch in batches:
-        running.add(ours.train_batch(batch), len(batch.images))
-    rough = 1 if precision == "float32" else 10
-    assert running.mean().loss == pytest.approx(float(fitted["loss"][0]), rel=2e-4 * rough)
-    assert running.mean().accuracy == pytest.approx(float(fitted["accuracy"][0]), abs=0.001 * rough)
-    assert np.allclose(ours.predict(batches), theirs.predict(images, verbose=0), atol=5e-3 * rough)
-    assert np.allclose(ours.predict(batches), ours.model.predict(images, verbose=0), atol=1e-4)
-    return ours
-
-
-def _sequential(*middle: Any, last: str | None = "softmax") -> keras.Model:
-    keras.utils.set_random_seed(0)
-    first = [layers.Input((16, 16, 3)), layers.Rescaling(1 / 255), layers.Conv2D(6, 3)]
-    return keras.Sequential([*first, *middle, layers.GlobalAveragePooling2D(), layers.Dense(3, activation=last)])
-
-
 @pytest.mark.parametrize("last", ["softmax", "sigmoid"])
 def test_sequential_models_and_other_outputs(last: str) -> None:
-    _equals_fit(lambda: _sequential(last=last))
+    equals_fit(lambda: small_model(last=last))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_an_activation_may_be_a_layer(precision: str) -> None:
     def build() -> keras.Model:
-        return _sequential(layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)), layers.Conv2D(4, 3))
+        return small_model(layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)), layers.Conv2D(4, 3))
 
-    _equals_fit(build, precision)
+    equals_fit(build, precision)
 
 
 @pytest.mark.parametrize(
@@ -230,15 +190,15 @@ def test_an_activation_may_be_a_layer(precision: str) -> None:
     ],
 )
 def test_layers_that_draw_by_themselves_are_called_and_seeded(make: Make) -> None:
-    batches = _batches(2, 8, 16)
+    batches = batches_of_noise(2, 8, 16)
     losses = []
     for _ in range(2):
         keras.utils.set_random_seed(0)
-        trainer = Trainer(_sequential(make()), Schedule(OptimizerSettings(), 1, 4), Backend.choose("float32"))
+        trainer = Trainer(small_model(make()), Schedule(OptimizerSettings(), 1, 4), Backend.choose("float32"))
         trainer.start_epoch(5)
         losses.append([_score(trainer.train_batch(batch)) for batch in batches])
     assert losses[0] == losses[1]
-    assert np.allclose(trainer.predict(batches), trainer.model.predict(_joined(batches)[0], verbose=0), atol=1e-5)
+    assert np.allclose(trainer.predict(batches), trainer.model.predict(joined(batches)[0], verbose=0), atol=1e-5)
 
 
 def test_shared_layers_get_the_gradients_of_all_their_uses() -> None:
@@ -251,7 +211,7 @@ def test_shared_layers_get_the_gradients_of_all_their_uses() -> None:
         return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
 
     model = build()
-    batch = _batches(1, 8, 16)[0]
+    batch = batches_of_noise(1, 8, 16)[0]
     targets = torch.from_numpy(batch.targets)
     output = model(torch.from_numpy(batch.images), training=True)
     keras.losses.categorical_crossentropy(targets, output).mean().backward()
@@ -277,15 +237,15 @@ def test_a_regularizer_of_ones_own_is_called() -> None:
         def __call__(self, x: Any) -> Any:
             return 5 * super().__call__(x)
 
-    _equals_fit(lambda: _sequential(layers.Conv2D(4, 3, kernel_regularizer=Fivefold(0.01))))
+    equals_fit(lambda: small_model(layers.Conv2D(4, 3, kernel_regularizer=Fivefold(0.01))))
 
 
 def test_frozen_weights_are_never_stale() -> None:
-    model = _sequential()
+    model = small_model()
     model.layers[1].trainable = False
     trainer = Trainer(model, Schedule(OptimizerSettings(), 1, 4), Backend.choose("bfloat16"))
-    batches = _batches(2, 8, 16)
-    images, _ = _joined(batches)
+    batches = batches_of_noise(2, 8, 16)
+    images, _ = joined(batches)
     state = trainer.state()
     before = trainer.predict(batches)
     model.layers[1].set_weights([2 * weight for weight in model.layers[1].get_weights()])
@@ -296,11 +256,11 @@ def test_frozen_weights_are_never_stale() -> None:
 
 
 def test_a_model_without_trainable_weights_is_scored() -> None:
-    model = _sequential()
+    model = small_model()
     model.trainable = False
     before = model.get_weights()
     trainer = Trainer(model, Schedule(OptimizerSettings(), 1, 4), Backend.choose("float32"))
-    assert _score(trainer.train_batch(_batches(1, 8, 16)[0])) > 0
+    assert _score(trainer.train_batch(batches_of_noise(1, 8, 16)[0])) > 0
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
 
 
@@ -312,23 +272,23 @@ def test_frozen_layers_stay_and_the_model_is_live() -> None:
     model.get_layer("stage1_conv1_norm").trainable = False
     frozen = [model.get_layer(name).get_weights() for name in ("stem", "stage1_conv1_norm")]
     trainer = Trainer(model, Schedule(OptimizerSettings(learning_rate=0.01), 1, 4), Backend.choose("bfloat16"))
-    batches = _batches()
+    batches = batches_of_noise()
     for batch in batches:
         trainer.train_batch(batch)
     for name, weights in zip(("stem", "stage1_conv1_norm"), frozen, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(model.get_layer(name).get_weights(), weights, strict=True))
     # The Keras model itself, with no copying back.
-    images, _ = _joined(batches)
+    images, _ = joined(batches)
     assert np.allclose(model.predict(images, verbose=0), trainer.predict(batches), atol=1e-4)
     model.get_layer("probabilities").set_weights([np.zeros((512, 3)), np.array([0.0, 50.0, 0.0])])
-    assert trainer.evaluate(batches).accuracy == pytest.approx(np.mean(_joined(batches)[1][:, 1]))
+    assert trainer.evaluate(batches).accuracy == pytest.approx(np.mean(joined(batches)[1][:, 1]))
 
 
 @pytest.mark.usefixtures("implementation")
 def test_bfloat16_learns_as_float32_does() -> None:
     def last_loss(precision: str) -> float:
         trainer = _trainer(RECIPE.replace({"precision": precision, "optimizer.learning_rate": 0.001}))
-        batches = _batches()
+        batches = batches_of_noise()
         for _ in range(15):
             losses = [_score(trainer.train_batch(batch)) for batch in batches]
         return float(np.mean(losses))
@@ -341,7 +301,7 @@ def test_bfloat16_learns_as_float32_does() -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_restored_state_goes_on_as_if_nothing_had_happened(precision: str) -> None:
     recipe = RECIPE.replace({"model.dropout": 0.3, "precision": precision})
-    batches = _batches()
+    batches = batches_of_noise()
     straight, first = _trainer(recipe), _trainer(recipe)
     for trainer in (straight, first):
         trainer.start_epoch(1)
@@ -365,40 +325,3 @@ def test_a_restored_state_goes_on_as_if_nothing_had_happened(precision: str) -> 
 def test_another_models_state_is_refused() -> None:
     with pytest.raises(RunError, match="belongs to another model"):
         _trainer(RECIPE.replace({"model.filters": [8, 16]})).restore(_trainer().state())
-
-
-@pytest.mark.usefixtures("implementation")
-@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda dtype: [layers.BatchNormalization(dtype=dtype)],
-        lambda dtype: [layers.Conv2D(4, 3, dtype=dtype, activation="relu"), layers.BatchNormalization()],
-        lambda dtype: [layers.Conv2D(4, 3, dtype=dtype, kernel_constraint="unit_norm", kernel_regularizer="l2")],
-        lambda dtype: [layers.Dense(4, dtype=dtype), layers.ReLU(dtype=dtype), layers.BatchNormalization(dtype=dtype)],
-    ],
-)
-def test_layers_of_another_type_train_as_keras_trains_them(make: Callable[[str], list[Any]], dtype: str) -> None:
-    batches = _batches(3, 8, 16)
-    images, targets = _joined(batches)
-    theirs = _sequential(*make(dtype))
-    theirs.compile(keras.optimizers.SGD(0.0), loss="categorical_crossentropy", metrics=["accuracy"])
-    fitted = theirs.fit(images, targets, batch_size=8, shuffle=False, verbose=0).history
-    settings = OptimizerSettings(learning_rate=1e-4, decay=0.0)
-    trainer = Trainer(_sequential(*make(dtype)), Schedule(settings, 1, 4), Backend.choose("float32"))
-    types = [variable.value.dtype for variable in trainer.model.variables]
-    before = trainer.model.get_weights()
-    running = RunningScores()
-    for batch in batches:
-        running.add(trainer.train_batch(batch), 8)
-    # Three small steps hardly change the loss; a wrong pointer or a wrong type would.
-    assert running.mean().loss == pytest.approx(float(fitted["loss"][0]), rel=0.05)
-    assert [variable.value.dtype for variable in trainer.model.variables] == types
-    after = trainer.model.get_weights()
-    assert all(np.isfinite(weights.astype(np.float64)).all() for weights in after)
-    assert sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True)) > len(after) // 2
-    found = trainer.predict(batches)
-    assert np.allclose(found, trainer.model.predict(images, verbose=0).astype(np.float32), atol=0.02)
-    restored = Trainer(_sequential(*make(dtype)), Schedule(settings, 1, 4), Backend.choose("float32"))
-    restored.restore(trainer.state())
-    assert np.allclose(restored.predict(batches), found, atol=1e-3)

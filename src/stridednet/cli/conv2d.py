@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from stridednet.cli.screen import size_text, wide_console
 from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, check_groups, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
+
+if TYPE_CHECKING:
+    from stridednet.drawing.layer_example import LayerExample
 
 
 def conv2d_command(
@@ -65,9 +68,11 @@ def conv2d_command(
     if show is None and (image is not None or kernel is not None or run is not None):
         raise InputError("--image, --kernel and --run are only used with --show: add --show FILE")
     facts: Sequence[Conv2DFacts]
+    example: LayerExample | None = None
     if show is not None and run is not None:
         _reject_options_with_run(context)
-        facts = [_show_learned(show, run, image)]
+        example = _learned(show, run, image)
+        facts = [example.facts]
     else:
         shared: dict[str, Any] = {
             "strides": parse_pair(strides, "--strides"),
@@ -79,15 +84,19 @@ def conv2d_command(
         }
         facts = _facts(shape, layers or [], filters, kernel_size, shared)
         if show is not None:
-            _show_named(show, facts, image, kernel)
+            example = _named(show, facts, image, kernel)
     if as_json:
         print(json.dumps(_numbers(facts), indent=2))
     elif len(facts) == 1:
         _print_layer(facts[0])
     else:
         _print_chain(facts)
-    if show is not None and not as_json:
-        print(f"\ndrawn: {show}")
+    if show is not None and example is not None:  # last, so that the results are printed even if this fails
+        from stridednet.drawing.layer_figure import draw_layer
+
+        draw_layer(example, show)
+        if not as_json:
+            print(f"\ndrawn: {show}")
 
 
 def _facts(
@@ -124,25 +133,26 @@ def _reject_options_with_run(context: typer.Context) -> None:
             raise InputError(f"--run takes the input shape, layer and filters from the run's model: omit {written}")
 
 
-def _show_named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, kernel: str | None) -> None:
+def _named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, kernel: str | None) -> "LayerExample":
     if len(facts) > 1:
         raise InputError(f"--show draws a single layer. Received: a chain of {len(facts)} layers")
     from stridednet.drawing.layer_example import named_example
-    from stridednet.drawing.layer_figure import check_target, draw_layer
+    from stridednet.drawing.layer_figure import check_cells, check_target
 
     check_target(show, image)
-    draw_layer(named_example(facts[0], image, kernel), show)
+    check_cells(facts[0])
+    return named_example(facts[0], image, kernel)
 
 
-def _show_learned(show: Path, run: Path, image: Path | None) -> Conv2DFacts:
-    from stridednet.drawing.layer_figure import check_target, draw_layer
+def _learned(show: Path, run: Path, image: Path | None) -> "LayerExample":
+    from stridednet.drawing.layer_figure import check_cells, check_target
     from stridednet.drawing.learned_filters import learned_example
     from stridednet.run import Run
 
     check_target(show, image)
     example = learned_example(Run.open(run).model(), run.resolve().name, image)
-    draw_layer(example, show)
-    return example.facts
+    check_cells(example.facts)
+    return example
 
 
 def _numbers(facts: Sequence[Conv2DFacts]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ _results: list[str] = []
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON at the end of a command that is decorated with `only_json_on_stdout`."""
+    """Print a value as JSON at the end of a command that is decorated with `only_json_on_stdout`, even if it fails."""
     _results.append(json.dumps(value, indent=2))
 
 
@@ -25,10 +25,12 @@ def only_json_on_stdout(command: Callable[Parameters, None]) -> Callable[Paramet
     @functools.wraps(command)
     def run(*arguments: Parameters.args, **options: Parameters.kwargs) -> None:
         _results.clear()
-        with _stdout_to_stderr() if options.get("as_json") else nullcontext():
-            command(*arguments, **options)
-        for text in _results:
-            print(text)
+        try:
+            with _stdout_to_stderr() if options.get("as_json") else nullcontext():
+                command(*arguments, **options)
+        finally:
+            for text in _results:
+                print(text)
 
     return run
 

@@ -17,7 +17,7 @@ from stridednet.cli.streams import (
     broken_pipes_reported,
     discard_output,
     flush_output,
-    give_matplotlib_a_folder,
+    prepare_matplotlib,
     prepare_streams,
 )
 from stridednet.cli.summary import summary_command
@@ -84,7 +84,7 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     collect_less()
     prepare_streams()
-    give_matplotlib_a_folder()
+    prepare_matplotlib()
     try:
         status = app(arguments, prog_name="stridednet", standalone_mode=False)
         flush_output()  # of --help and --version, which end before a command is invoked

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from stridednet.errors import StridedNetError
-from stridednet.storage import cache_folder
+from stridednet.errors import StorageError, StridedNetError
+from stridednet.storage import cache_folder, check_writable
 
 
 class OutputClosedError(StridedNetError):
@@ -67,12 +67,14 @@ def discard_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def give_matplotlib_a_folder() -> None:
-    """Let Matplotlib use our cache if its own folder is not writable; it would warn, and search all fonts each time."""
-    if "MPLCONFIGDIR" in os.environ:
-        return
+def prepare_matplotlib() -> None:
+    """Let Matplotlib draw to files only, and use our cache if its own folder is not writable.
+
+    It would warn otherwise, and search all fonts each time. A backend that it does not know would end the command.
+    """
+    os.environ["MPLBACKEND"] = "agg"
     own = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 -- without exceptions
-    if _is_writable(Path(own, "matplotlib")):
+    if _is_writable(Path(os.environ.get("MPLCONFIGDIR") or Path(own, "matplotlib"))):
         return
     with suppress(StridedNetError, OSError):
         folder = cache_folder() / "matplotlib"
@@ -81,7 +83,8 @@ def give_matplotlib_a_folder() -> None:
 
 
 def _is_writable(folder: Path) -> bool:
-    place = folder
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return place.is_absolute() and os.access(place, os.W_OK | os.X_OK)
+    try:
+        check_writable(folder, "")
+    except StorageError:
+        return False
+    return folder.is_absolute()  # not below a `~` that is unknown

@@ -49,19 +49,23 @@ def summary_command(
     """Show the layers of a model with shape, parameters, cost and receptive field, and advice on them."""
     from stridednet.conv2d.advice import advise
 
+    if diagram is not None:
+        from stridednet.drawing.diagram import check_diagram
+
+        check_diagram(diagram)
     network = _network(source, image_size, classes, recipe, assignments or [])
     findings = advise(network)
-    if diagram is not None:
+    if as_json:
+        print_json(_numbers(network, findings))
+    else:
+        _print_layers(network)
+        _print_findings(findings)
+    if diagram is not None:  # last, so that everything is printed even if the diagram cannot be written
         from stridednet.drawing.diagram import draw_diagram
 
         draw_diagram(network, diagram)
-    if as_json:
-        print_json(_numbers(network, findings))
-        return
-    _print_layers(network)
-    _print_findings(findings)
-    if diagram is not None:
-        print(f"diagram: {diagram}")
+        if not as_json:
+            print(f"diagram: {diagram}")
 
 
 def _network(source: str, image_size: int | None, classes: int, recipe: str, assignments: list[str]) -> "Network":

@@ -120,8 +120,8 @@ def sweep_command(
         )
 
     from stridednet.cli.sweep_screen import sweep_observer
-    from stridednet.machine import claim_process
     from stridednet.sweeps.experiment import run_design
+    from stridednet.threads import claim_process
 
     claim_process()
     problem: FigureError | None = None

@@ -143,7 +143,7 @@ def train_command(
     resolution = None if resume is not None else resolve(given, recipe or DEFAULT_RECIPE, settings)
 
     from stridednet import pipeline  # only now, since it imports Keras
-    from stridednet.machine import claim_process
+    from stridednet.threads import claim_process
 
     claim_process()
     try:

@@ -1,6 +1,7 @@
 """Labels that are not the names of folders: read from file names, or from a CSV file."""
 
 import csv
+import io
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -132,7 +133,7 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     try:
-        rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if any(row)]
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
         raise DataError(f"labels_from: {shown(str(path))} is not a valid CSV file: {error}") from None
     width = len(rows[0]) if rows else 0

@@ -6,7 +6,7 @@ folders, an archive of either, or the name of a built-in data set. Labels may al
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def scan(
     if labels_from:
         found = _from_labels(tree, labels_from)
     else:
-        found = _from_folders(tree, find_layout(tree, _left_out(dataset, wanted), wanted))
+        found = _from_folders(tree, find_layout(tree, _left_out(dataset, wanted), wanted), wanted)
     chosen = _chosen_labels(tree, found, wanted)
     trained = {picture.label for picture in found.pictures if picture.subset in (None, "train")}
     empty = [label for label in chosen if label not in trained]
@@ -143,9 +143,10 @@ def scan(
 
 @dataclass(frozen=True)
 class _Found:
-    """All pictures of a data set, and its problems, each with the label of its class folder if it is in one.
+    """The pictures of a data set, and its problems, each with the label of its class folder if it is in one.
 
     ``known`` are the labels that can be selected, ``untrained`` those of classes that are only in other subsets.
+    ``hint`` is only called for the message of an error.
     """
 
     pictures: tuple[Picture, ...]
@@ -154,11 +155,12 @@ class _Found:
     untrained: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    hint: str = ""
+    hint: Callable[[], str] = str
+    has_subsets: bool = False
     from_labels: bool = False
 
 
-def _from_folders(tree: Tree, layout: Layout) -> _Found:
+def _from_folders(tree: Tree, layout: Layout, wanted: Sequence[str]) -> _Found:
     problems: list[tuple[Problem, str | None]] = [
         (Problem(path, "not in a class folder"), None)
         for folder in layout.above
@@ -166,7 +168,11 @@ def _from_folders(tree: Tree, layout: Layout) -> _Found:
         if has_image_name(path) and path.is_file()
     ]
     pictures = []
+    selected = set(map(printable, wanted))
     for folder in layout.classes:
+        # Patterns report how many files they exclude in the whole data set, so that all of it is listed then.
+        if selected and not tree.excluded and printable(folder.label) not in selected:
+            continue
         for path in tree.walk(folder.path):
             reason = _why_unusable(path)
             if reason:
@@ -180,7 +186,8 @@ def _from_folders(tree: Tree, layout: Layout) -> _Found:
         tuple(sorted({folder.label for folder in layout.classes} - set(layout.labels))),
         layout.ignored,
         layout.notes,
-        _hint(tree, layout.classes),
+        lambda: _hint(tree, layout.classes),
+        any(folder.subset for folder in layout.classes),
     )
 
 
@@ -226,8 +233,9 @@ def _from_labels(tree: Tree, source: str) -> _Found:
         tuple(sorted(known)),
         tuple(sorted({picture.label for picture in pictures} - known)),
         tuple(sorted(folder.name for folder in ignored if any(map(has_image_name, tree.walk(folder))))),
+        has_subsets=any(picture.subset for picture in pictures),
         from_labels=True,
-        hint=f"the labels from {source!r} are {', '.join(map(shown, sorted(known)))}" if known else "",
+        hint=lambda: f"the labels from {source!r} are {', '.join(map(shown, sorted(known)))}" if known else "",
     )
 
 
@@ -277,7 +285,7 @@ def _require_training_pictures(tree: Tree, found: _Found, empty: Sequence[str], 
         texts.append(f"'{shown(label)}'" + (f" ({', '.join(skipped)})" if skipped else ""))
     noun = "class" if len(texts) == 1 else "classes"
     verb = "has" if len(texts) == 1 else "have"
-    subset = "training images" if any(picture.subset for picture in found.pictures) else "images"
+    subset = "training images" if found.has_subsets else "images"
     raise DataError(f"{noun} {', '.join(texts)} {verb} no {subset} in {where}; {remedy}")
 
 
@@ -287,9 +295,8 @@ def _chosen_labels(tree: Tree, found: _Found, wanted: Sequence[str]) -> tuple[st
     wanted = [names.get(printable(label), label) for label in wanted]
     unknown = [label for label in wanted if label not in known]
     if unknown:
-        raise DataError(
-            f"{root} has no class {', '.join(map(repr, unknown))}; available labels: {shown(in_csv(known))}"
-        )
+        names_given = ", ".join(f"'{shown(label)}'" for label in unknown)
+        raise DataError(f"{root} has no class {names_given}; available labels: {shown(in_csv(known))}")
     chosen = tuple(wanted) or known
     if len(chosen) >= 2:
         return chosen
@@ -301,12 +308,15 @@ def _chosen_labels(tree: Tree, found: _Found, wanted: Sequence[str]) -> tuple[st
     count = "only one class" if chosen else "no classes"
     if not found.from_labels:
         count = "only one class folder" if chosen else "no class folders"
-    raise DataError(f"{root} has {count}, but a classifier needs at least two classes; {found.hint}")
+    raise DataError(f"{root} has {count}, but a classifier needs at least two classes; {found.hint()}")
 
 
 def _why_unusable(path: Path) -> str | None:
-    if not path.is_file():
-        return "not a regular file" if path.exists() else "broken symbolic link"
+    try:
+        if not path.is_file():
+            return "not a regular file" if path.exists() else "broken symbolic link"
+    except OSError as error:  # in a folder that can be listed but not entered
+        return f"cannot be read: {error.strerror}"
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return None
     try:

@@ -56,7 +56,7 @@ class Tree:
         return self._list(folder)[1]
 
     def walk(self, folder: Path) -> Iterator[Path]:
-        """Yield all files below a folder. Cyclic symbolic links are not followed.
+        """Yield all files below a folder. Symbolic links to folders that contain them are not followed.
 
         Raises:
             DataError: A folder cannot be read.
@@ -66,7 +66,7 @@ class Tree:
         while waiting:
             here = waiting.pop()
             real = os.path.realpath(here)
-            if real not in seen:
+            if real not in seen and not (here != folder and here.is_symlink() and _contains(real, folder)):
                 seen.add(real)
                 yield from self.files(here)
                 waiting += reversed(self.subfolders(here))
@@ -75,7 +75,7 @@ class Tree:
         if folder not in self._listed:
             try:
                 with os.scandir(folder) as entries:
-                    found = sorted((entry.name, entry.is_dir()) for entry in entries if not is_clutter(entry.name))
+                    found = sorted((entry.name, _is_folder(entry)) for entry in entries if not is_clutter(entry.name))
             except OSError as error:
                 raise DataError(f"cannot read the folder {self.shown(folder)}: {error.strerror}") from None
             kept = [(folder / name, is_folder) for name, is_folder in found if not self._is_excluded(folder / name)]
@@ -98,6 +98,19 @@ class Tree:
             return False
         self.results.add(path)
         return True
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself or into a folder that cannot be read: a file that cannot be used
+        return False
+
+
+def _contains(real: str, folder: Path) -> bool:
+    """Return whether a folder, by its real path, contains another one, as its path says or after following links."""
+    inside = Path(os.path.realpath(folder))
+    return inside.is_relative_to(real) or real in map(os.path.realpath, folder.absolute().parents)
 
 
 def printable(text: str) -> str:

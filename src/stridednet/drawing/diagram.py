@@ -47,6 +47,18 @@ _TOP, _TURN_SPACE = 1.05, 0.3  # inches above the first row; the second is added
 _LEGEND_ROW, _SWATCH, _LEGEND_SPACE = 0.27, 0.2, 0.2
 
 
+def check_diagram(out: Path) -> None:
+    """Check the name of the output file of `draw_diagram`.
+
+    Raises:
+        InputError: The suffix is not ``.png`` or ``.svg``, or ``out`` is a folder.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise InputError(f"output file {out}: the name must end in {' or '.join(FORMATS)}")
+    if out.is_dir():
+        raise InputError(f"output file {out} is a folder; choose another name")
+
+
 def draw_diagram(network: Network, out: Path) -> None:
     """Write the diagram of a network to a file.
 
@@ -58,11 +70,8 @@ def draw_diagram(network: Network, out: Path) -> None:
         InputError: The suffix is not one of these, or ``out`` is a folder.
         StorageError: The file cannot be written; a previous file is left unchanged.
     """
+    check_diagram(out)
     suffix = out.suffix.lower()
-    if suffix not in FORMATS:
-        raise InputError(f"output file {out}: the name must end in {' or '.join(FORMATS)}")
-    if out.is_dir():
-        raise InputError(f"output file {out} is a folder; choose another name")
     figure = diagram(network)
     # Without date and random ids, so that the same network gives the same file.
     with written_whole(out) as temporary, rc_context({"svg.hashsalt": "stridednet"}):

@@ -38,6 +38,20 @@ def check_target(out: Path, image: Path | None) -> None:
         raise InputError(f"output file {out} would overwrite the image; choose another name")
 
 
+def check_cells(facts: Conv2DFacts) -> None:
+    """Check that the windows of a layer are small enough to be drawn.
+
+    Raises:
+        InputError: Two windows of the kernel need more cells than can be drawn.
+    """
+    rows, columns = kernel_path.padded_size(kernel_path.small_grid(facts))
+    if max(rows, columns) > MAX_CELLS:
+        raise InputError(
+            f"two windows of the kernel need {rows}x{columns} cells, but at most {MAX_CELLS}x{MAX_CELLS} can be drawn; "
+            "use a smaller kernel, dilation rate or stride"
+        )
+
+
 def draw_layer(example: LayerExample, out: Path) -> None:
     """Write a figure (``.png``), or an animation of the sliding kernel with the first filter (``.gif``).
 
@@ -49,12 +63,7 @@ def draw_layer(example: LayerExample, out: Path) -> None:
         InputError: Two windows of the kernel need more cells than can be drawn.
         StorageError: The file cannot be written; a previous file is left unchanged.
     """
-    rows, columns = kernel_path.padded_size(kernel_path.small_grid(example.facts))
-    if max(rows, columns) > MAX_CELLS:
-        raise InputError(
-            f"two windows of the kernel need {rows}x{columns} cells, but at most {MAX_CELLS}x{MAX_CELLS} can be drawn; "
-            "use a smaller kernel, dilation rate or stride"
-        )
+    check_cells(example.facts)
     with written_whole(out) as temporary:
         if out.suffix.lower() == ".gif":
             write_animation(example, temporary)

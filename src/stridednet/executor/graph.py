@@ -1,6 +1,7 @@
 """A functional Keras model -> a list of steps on PyTorch tensors, planned once and run many times."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,13 +129,15 @@ class Graph:
     def _keras_call(self, node: Any, following: Any, places: tuple[int, ...]) -> _Compute:
         """Call the Keras operation itself, in float32, and collect what it adds to the loss."""
         operation = node.operation
+        changed = _changed_in_calls(operation)
 
         def compute(inputs: tuple[Tensor, ...], forward: ForwardPass) -> tuple[Tensor, ...]:
             known = dict(zip(places, (tensor.float() for tensor in inputs), strict=True))
             arguments, options = node.arguments.fill_in(known)
             if isinstance(operation, keras.layers.Layer):
                 training = {"training": forward.training} if operation._call_has_training_arg else {}
-                result = operation(*arguments, **(options | training))
+                with _saved_as_copies(changed) if changed and forward.training else nullcontext():
+                    result = operation(*arguments, **(options | training))
                 forward.penalties += _taken_losses(operation)
             else:
                 result = operation(*arguments, **options)
@@ -143,6 +146,27 @@ class Graph:
             return tuple(tensor.to(self._dtype) for tensor in keras.tree.flatten(result))
 
         return compute
+
+
+def _changed_in_calls(operation: Any) -> list[keras.Variable]:
+    """Return the weights that a layer, or one inside it, changes in each call of a training."""
+    if not isinstance(operation, keras.layers.Layer):
+        return []
+    parts = operation._flatten_layers()
+    return [part.kernel for part in parts if isinstance(part, keras.layers.SpectralNormalization)]
+
+
+def _saved_as_copies(weights: list[keras.Variable]) -> AbstractContextManager[Any]:
+    """Return a context in which autograd saves copies of these weights for the backward pass.
+
+    It would save the weights themselves otherwise, and a layer that is called again has changed them by then.
+    """
+    addresses = {variable.value.data_ptr() for variable in weights}
+
+    def save(tensor: Tensor) -> Tensor:
+        return tensor.clone() if tensor.data_ptr() in addresses else tensor
+
+    return torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor)
 
 
 def _taken_losses(layer: Any) -> list[Tensor]:

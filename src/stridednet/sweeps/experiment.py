@@ -208,8 +208,8 @@ def run_design(
     warning = results_inside(design.base.data.dataset, folder)
     if warning:
         observer.on_message(warning)
-    trials = list(_trials(design, observer.on_message))
-    with locked(folder, "sweep"):
+    with locked(folder, "sweep"):  # before the data is prepared, which can take minutes
+        trials = list(_trials(design, observer.on_message))
         return _run_trials(design, trials, folder, runner, observer, backend.device.type)
 
 

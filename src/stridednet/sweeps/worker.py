@@ -10,11 +10,12 @@ import threading
 from queue import SimpleQueue
 
 from stridednet.errors import StridedNetError
-from stridednet.machine import claim_process, take_cores
+from stridednet.machine import take_cores
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.trial import Outcome, Trial, run_trial
+from stridednet.threads import claim_process
 
 
 def request(trial: Trial) -> str:

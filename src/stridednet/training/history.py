@@ -16,7 +16,7 @@ class EpochRow:
     ``loss`` and ``accuracy`` are means over the training steps of the epoch, as in Keras' ``fit``. ``val_loss`` and
     ``val_accuracy`` are measured at the end of the epoch on the subset `Split.curve`; None if it was not validated.
     ``learning_rate`` is that of the next step. ``seconds`` is the time of the training steps, ``val_seconds`` that of
-    the validation.
+    the validation. ``threads`` is the mean number of PyTorch's threads over the steps; None if it is unknown.
     """
 
     epoch: int
@@ -29,6 +29,7 @@ class EpochRow:
     images: int
     seconds: float
     val_seconds: float
+    threads: float | None = None
 
 
 History = list[EpochRow]
@@ -56,7 +57,7 @@ def from_csv(text: str) -> History:
     """Return the history that `to_csv` wrote."""
     return [
         EpochRow(**{field.name: _number(row[field.name], whole=field.type is int) for field in fields(EpochRow)})
-        for row in csv.DictReader(io.StringIO(text))
+        for row in ({"threads": ""} | row for row in csv.DictReader(io.StringIO(text)))  # new since version 0.1
     ]
 
 

@@ -11,6 +11,7 @@ from stridednet.data.batches import Batch, BatchStream
 from stridednet.errors import TrainingError
 from stridednet.executor.scores import RunningScores
 from stridednet.executor.trainer import Trainer
+from stridednet.threads import share_cores
 from stridednet.training.history import EpochRow
 from stridednet.training.interrupt import interrupts_held
 from stridednet.training.observer import Observer
@@ -47,8 +48,10 @@ def train_epochs(
             started = time.perf_counter()
             trainer.start_epoch(_seed_of_epoch(seed, epoch))
             running = RunningScores()
+            threads = 0
             with closing(stream.epoch(epoch)) as batches:
                 for step, batch in enumerate(batches, start=1):
+                    threads += share_cores()
                     running.add(trainer.train_batch(batch), len(batch.images))
                     observer.on_step(epoch, step, running)
                     let_interrupt_through()
@@ -68,6 +71,7 @@ def train_epochs(
                 images=running.images,
                 seconds=round(trained - started, 4),
                 val_seconds=round(time.perf_counter() - trained, 4),
+                threads=round(threads / step, 2),
             )
         let_interrupt_through()
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch  # imported before the library is loaded, so that both use the same OpenMP runtime and its threads
 
-from stridednet.storage import cache_folder
+from stridednet.errors import StorageError
+from stridednet.storage import cache_folder, check_writable
 
 Library = ctypes.CDLL
 
@@ -55,7 +56,7 @@ def load_library() -> Loaded:
     """Return the compiled functions, compiling them if need be.
 
     The compiler is ``CC``, as for other programs, or else ``cc``; ``CC=false`` turns compiled functions off. The result
-    is kept in the cache, for each kind of processor.
+    is kept in the cache, for each kind of processor. If the cache cannot be written, each process compiles them anew.
     """
     chosen = os.environ.get("CC") or "cc"
     compiler = shutil.which(chosen)
@@ -66,9 +67,13 @@ def load_library() -> Loaded:
     command = [compiler, *_FLAGS, *_PROCESSOR_FLAGS.get(platform.machine(), ())]
     key = hashlib.sha256(repr((command, sources, _processor())).encode()).hexdigest()[:24]
     try:
-        kept = cache_folder() / "compiled" / f"{key}.so"
+        kept = _kept(f"{key}.so")
+        if kept is None:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+                made = Path(place, f"{key}.so")
+                _compile(command, sources, made)
+                return Loaded(_loaded(made))  # it stays loaded when the file is deleted
         if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
             _compile(command, sources, kept)
         return Loaded(_loaded(kept))
     except (OSError, subprocess.SubprocessError) as error:
@@ -88,6 +93,18 @@ def address(tensor: torch.Tensor, dtype: torch.dtype, shape: tuple[int, ...]) ->
             f"{tensor.dtype}, {tuple(tensor.shape)}, strides {tensor.stride()}, {tensor.device}"
         )
     return tensor.data_ptr()
+
+
+def _kept(name: str) -> Path | None:
+    """Return where a compiled library is kept in the cache, or None if it is not there and cannot be written."""
+    try:
+        kept = cache_folder() / "compiled" / name
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            check_writable(kept.parent, "")
+    except (OSError, StorageError):
+        return None
+    return kept
 
 
 def _compile(command: list[str], sources: dict[str, bytes], target: Path) -> None:
