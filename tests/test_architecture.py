@@ -31,6 +31,7 @@ ORDER = (
     "deploy",
     "run",
     "pipeline",
+    "checking",
     "sweeps",
     "cli",
 )

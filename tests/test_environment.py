@@ -335,7 +335,7 @@ def test_a_figure_that_cannot_be_drawn_is_one_line_after_the_report(
         raise RuntimeError("no\nfonts")
 
     pictures = copy_digits(digits, tmp_path / "few", "01", 20)
-    monkeypatch.setattr("stridednet.pipeline.plot_history", no_fonts)
+    monkeypatch.setattr("stridednet.evaluation.illustrate.plot_history", no_fonts)
     monkeypatch.setattr(sys, "argv", ["stridednet", "train", str(pictures), *SETTINGS, "--out", str(tmp_path / "run")])
     with pytest.raises(SystemExit) as caught:
         main()

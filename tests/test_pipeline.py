@@ -61,8 +61,8 @@ def finished(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_run_directory_is_complete(finished: Path, pictures: Path) -> None:
     assert sorted(path.name for path in finished.iterdir()) == [
-        "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "recipe.toml", "report.json",
-        "report.txt", "split.csv",
+        "README.md", "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "recipe.toml", "report.html",
+        "report.json", "report.txt", "split.csv",
     ]  # fmt: skip
     assert sorted(path.name for path in (finished / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     assert finished.with_suffix(".svg").is_file()

@@ -43,6 +43,8 @@ _DATA_HASH = Path("checkpoint", "data_hash.txt")  # written before the first che
 _MODEL = "model.keras"
 _PORTABLE = "predict.npz"
 _PLOT = "plot.png"
+_PAGE = "report.html"
+_CARD = "README.md"
 _TEXT = "report.txt"
 _REPORT = "report.json"  # written last: a run that has it is finished
 
@@ -247,6 +249,19 @@ class RunDirectory:
     def plot(self) -> Path:
         """The path of the figure."""
         return self.folder / _PLOT
+
+    @property
+    def page(self) -> Path:
+        """The path of the report page."""
+        return self.folder / _PAGE
+
+    def write_page(self, html: str) -> None:
+        """Write the report page."""
+        self._write(_PAGE, html)
+
+    def write_card(self, text: str) -> None:
+        """Write the model card."""
+        self._write(_CARD, text)
 
     def finish(self, text: str, report: Mapping[str, Any]) -> None:
         """Write the report as text and as JSON, which marks the run as finished."""
