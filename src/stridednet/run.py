@@ -1,8 +1,13 @@
 """A training that can be used: predictions, evaluation, figures."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from stridednet.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from stridednet.evaluation.explanation import Explanation, Image, PictureExplainer
 
 
 @dataclass(frozen=True)
@@ -20,3 +25,27 @@ class Run(RunDirectory):
         >>> run.predictor().predict(np.zeros((2, 16, 16, 3), np.uint8)).shape
         (2, 10)
     """
+
+    def explain(self, image: "Image", label: str | None = None) -> "Explanation":
+        """Compute which parts of a picture speak for a class.
+
+        Args:
+            image: Path of an image file, an RGB array ``(height, width, 3)`` of type uint8, or a Pillow image.
+            label: Name of the class; None for the most probable class.
+
+        Returns:
+            The picture, its heatmap, and the label with its probability; ``save("heatmap.png")`` draws them.
+
+        Raises:
+            InputError: ``image`` is none of these, or the run has no such class.
+            DataError: The file is not a readable image.
+            ModelError: The model has no feature maps, or computes NaN or infinity.
+            RunError: The model's file is damaged.
+        """
+        return self._explainer.explain(image, label)
+
+    @cached_property
+    def _explainer(self) -> "PictureExplainer":
+        from stridednet.evaluation.explanation import PictureExplainer
+
+        return PictureExplainer(self)

@@ -101,6 +101,18 @@ def read_picture(content: bytes, size: int, ranges: Ranges | None = None) -> Pix
         raise UnusablePictureError(f"truncated or corrupt: {reason}") from None
 
 
+def rgb_pixels(picture: Image.Image) -> Pixels:
+    """Return the pixels of an opened picture as `read_picture` does: upright, on white, ``(height, width, 3)``, RGB.
+
+    Raises:
+        UnusablePictureError: The picture is truncated, corrupt, or of a kind that is not read.
+    """
+    try:
+        return _rgb(_upright(picture))
+    except _DAMAGE as error:
+        raise UnusablePictureError(f"truncated or corrupt: {(str(error) or repr(error)).splitlines()[0]}") from None
+
+
 def reduction(content: bytes, size: int) -> int:
     """Return by how much `read_picture` reduces a JPEG at a given ``size``: 1, 2, 4 or 8; 1 for other formats."""
     if not content.startswith(_JPEG_START):
