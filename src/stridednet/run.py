@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stridednet.deploy.given_images import Given
     from stridednet.deploy.prediction import Prediction
     from stridednet.deploy.run_model import RunModel
+    from stridednet.evaluation.explanation import Explanation, Image, PictureExplainer
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,27 @@ class Run(RunDirectory):
         from stridednet.deploy.run_model import RunModel
 
         return RunModel(self)
+
+    def explain(self, image: "Image", label: str | None = None) -> "Explanation":
+        """Compute which parts of a picture speak for a class.
+
+        Args:
+            image: Path of an image file, an RGB array ``(height, width, 3)`` of type uint8, or a Pillow image.
+            label: Name of the class; None for the most probable class.
+
+        Returns:
+            The picture, its heatmap, and the label with its probability; ``save("heatmap.png")`` draws them.
+
+        Raises:
+            InputError: ``image`` is none of these, or the run has no such class.
+            DataError: The file is not a readable image.
+            ModelError: The model has no feature maps, or computes NaN or infinity.
+            RunError: The model's file is damaged.
+        """
+        return self._explainer.explain(image, label)
+
+    @cached_property
+    def _explainer(self) -> "PictureExplainer":
+        from stridednet.evaluation.explanation import PictureExplainer
+
+        return PictureExplainer(self)
