@@ -26,6 +26,7 @@ ORDER = (
     "drawing",
     "resolve",
     "training",
+    "run_place",
     "run_directory",
     "evaluation",
     "deploy",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from stridednet.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from stridednet.deploy.given_images import Given
+    from stridednet.data.given_images import Given
     from stridednet.deploy.prediction import Prediction
     from stridednet.deploy.run_model import RunModel
-    from stridednet.evaluation.explanation import Explanation, Image, PictureExplainer
+    from stridednet.evaluation.explanation import Explanation, PictureExplainer
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Run(RunDirectory):
         a ``predict.npz``.
 
         Args:
-            image: A path, a PIL image, or a uint8 array ``(height, width, 3)``, RGB, of any size; several of them as a
-                list, or as an array ``(n, height, width, 3)``.
+            image: A path, a Pillow image, or a uint8 array ``(height, width, 3)``, RGB, of any size; several of them
+                as a list, or as an array ``(n, height, width, 3)``.
 
         Returns:
             A `Prediction` with ``label``, ``probability`` and ``probabilities``; a list of them for several images.
@@ -55,11 +55,11 @@ class Run(RunDirectory):
             >>> prediction.label in run.labels, len(prediction.probabilities)
             (True, 10)
         """
-        from stridednet.deploy.given_images import is_several, prepared
+        from stridednet.data.given_images import is_several, resized
         from stridednet.deploy.prediction import Prediction
 
         model = self._model
-        rows = model.predict(prepared(image, model.size, model.ranges))
+        rows = model.predict(resized(image, model.size, model.ranges))
         predictions = [Prediction.of(model.labels, row) for row in rows]
         return predictions if is_several(image) else predictions[0]
 
@@ -69,19 +69,18 @@ class Run(RunDirectory):
 
         return RunModel(self)
 
-    def explain(self, image: "Image", label: str | None = None) -> "Explanation":
+    def explain(self, image: "Given", label: str | None = None) -> "Explanation":
         """Compute which parts of a picture speak for a class.
 
         Args:
-            image: Path of an image file, an RGB array ``(height, width, 3)`` of type uint8, or a Pillow image.
+            image: A path, a Pillow image, or a uint8 array ``(height, width, 3)``, RGB, of any size.
             label: Name of the class; None for the most probable class.
 
         Returns:
             The picture, its heatmap, and the label with its probability; ``save("heatmap.png")`` draws them.
 
         Raises:
-            InputError: ``image`` is none of these, or the run has no such class.
-            DataError: The file is not a readable image.
+            InputError: ``image`` is none of these, its file is not a readable picture, or the run has no such class.
             ModelError: The model has no feature maps, or computes NaN or infinity.
             RunError: The model's file is damaged.
         """

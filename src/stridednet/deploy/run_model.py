@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.samples import Ranges, SampleRange
+from stridednet.data.samples import Ranges
 from stridednet.deploy.numpy_model import NumpyModel
 from stridednet.deploy.portable_file import read_portable
 from stridednet.errors import InputError, RunError
@@ -16,12 +16,6 @@ from stridednet.run_directory import RunDirectory
 # Importing Keras and PyTorch and loading a model takes 3 s, in which NumPy computes this many pictures of 96x96 pixels;
 # `benchmarks/predict_files.py` measures it.
 FEW = 1000
-
-
-def sample_ranges(run: RunDirectory) -> Ranges:
-    """Return which samples of more than 8 bits became 0 and 255 in training; empty if it had no such pictures."""
-    stored = run.report.get("data", {}).get("sample_ranges", {})
-    return {kind: SampleRange(*values) for kind, values in stored.items()}
 
 
 class _Model(Protocol):
@@ -69,7 +63,7 @@ class RunModel:
     @property
     def ranges(self) -> Ranges:
         """Which samples of more than 8 bits became 0 and 255 in training."""
-        return sample_ranges(self._run)
+        return self._run.sample_ranges
 
     def expect(self, count: int) -> None:
         """Announce a number of pictures: for more than `FEW` of them, Keras is loaded at once."""

@@ -9,18 +9,15 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
-from stridednet.data.decode import Pixels, UnusablePictureError, read_content, read_image, read_picture, resize
-from stridednet.data.samples import Ranges, SampleRange
-from stridednet.errors import DataError, InputError
+from stridednet.data.decode import Pixels
+from stridednet.data.given_images import Given, GivenImage
+from stridednet.errors import InputError
 from stridednet.evaluation.grad_cam import Explainer, overlay
 from stridednet.executor.predictor import Predictor
 from stridednet.run_directory import RunDirectory
 from stridednet.storage import user_path, written_whole
-
-Image = str | os.PathLike[str] | Pixels | PIL.Image.Image
 
 LARGEST, SMALLEST = 512, 256  # longer side of an overlay, in pixels
 _BATCH_SIZE = 16
@@ -65,11 +62,19 @@ class Explanation:
         return _png(self.overlay)
 
 
-class FileToExplain(NamedTuple):
-    """A picture, the class to explain as a column of the model's output, and the PNG file to write."""
+class Drawing(NamedTuple):
+    """A picture to draw with what speaks for a class.
 
-    picture: Path
+    Args:
+        image: The picture as the model takes it, ``(size, size, 3)``, RGB.
+        column: The class to explain, as a column of the model's output.
+        picture: The picture in its own proportions, ``(height, width, 3)``, RGB.
+        png: The file to write.
+    """
+
+    image: Pixels
     column: int
+    picture: Pixels
     png: Path
 
 
@@ -78,6 +83,9 @@ class PictureExplainer:
 
     def __init__(self, run: RunDirectory) -> None:
         """Load the model.
+
+        Args:
+            run: A finished run.
 
         Raises:
             ModelError: The model has no feature maps.
@@ -88,59 +96,47 @@ class PictureExplainer:
         self._predictor = Predictor(model)
         self._labels = run.labels
         self._size = run.recipe.image_size
-        used = run.report.get("data", {}).get("sample_ranges", {})
-        self._ranges: Ranges = {kind: SampleRange(*values) for kind, values in used.items()}
+        self._ranges = run.sample_ranges
 
-    def explain(self, image: Image, label: str | None = None) -> Explanation:
+    def explain(self, given: Given, label: str | None = None) -> Explanation:
         """Explain one picture; arguments and errors are those of `stridednet.Run.explain`."""
         if label is not None and label not in self._labels:
             raise InputError(f"label: not one of the run's classes, which `Run.labels` lists. Received: {label!r}")
-        pixels, picture = self._read(image)
-        probabilities = self._predictor.predict(pixels[None])[0]
+        image, picture = self.read(given)
+        probabilities = self._predictor.predict(image[None])[0]
         column = int(probabilities.argmax()) if label is None else self._labels.index(label)
-        heatmap = self._explainer.heatmaps(pixels[None], [column])[0]
+        heatmap = self._explainer.heatmaps(image[None], [column])[0]
         return Explanation(picture, heatmap, self._labels[column], float(probabilities[column]))
 
-    def explain_files(self, files: Iterable[FileToExplain]) -> Iterator[Path]:
-        """Write the overlays of many pictures.
+    def read(self, given: Given) -> tuple[Pixels, Pixels]:
+        """Return a picture as the model takes it, ``(size, size, 3)``, and as it is drawn, at most 512 pixels long.
+
+        Raises:
+            InputError: It is not a readable picture.
+        """
+        opened = GivenImage(given, self._ranges)
+        return opened.resized(self._size), _shrunk(opened.decoded(LARGEST))
+
+    def draw(self, drawings: Iterable[Drawing]) -> Iterator[Path]:
+        """Write the heatmaps of many pictures over them.
+
+        Args:
+            drawings: They are read a few at a time.
 
         Yields:
             Each PNG file, after it was written.
 
         Raises:
-            DataError: A file is not a readable image.
             ModelError: The model computes NaN or infinity.
             StorageError: A file cannot be written.
         """
-        remaining = iter(files)
+        remaining = iter(drawings)
         while part := list(itertools.islice(remaining, _BATCH_SIZE)):
-            read = [self._read(file.picture) for file in part]
-            heatmaps = self._explainer.heatmaps(
-                np.stack([pixels for pixels, _ in read]), [file.column for file in part]
-            )
-            for file, (_, picture), heatmap in zip(part, read, heatmaps, strict=True):
-                write_overlay(file.png, picture, heatmap)
-                yield file.png
-
-    def _read(self, image: Image) -> tuple[Pixels, Pixels]:
-        """Return the pixels that the model takes, and the picture to draw."""
-        if isinstance(image, np.ndarray):
-            whole = smaller = _checked(image)
-        elif isinstance(image, PIL.Image.Image):
-            try:
-                whole = smaller = read_image(image, self._ranges)
-            except UnusablePictureError as error:
-                raise DataError(f"image: {error}") from None
-        elif isinstance(image, str | os.PathLike):
-            path = user_path(image, "image")
-            try:
-                content = read_content(path)
-                whole, smaller = (read_picture(content, size, self._ranges) for size in (self._size, LARGEST))
-            except UnusablePictureError as error:
-                raise DataError(f"image {path}: {error}") from None
-        else:
-            raise InputError(f"image: a path, an array or a Pillow image is needed. Received: {type(image).__name__}")
-        return resize(whole, self._size), _shrunk(smaller)
+            images = np.stack([drawing.image for drawing in part])
+            heatmaps = self._explainer.heatmaps(images, [drawing.column for drawing in part])
+            for drawing, heatmap in zip(part, heatmaps, strict=True):
+                write_overlay(drawing.png, drawing.picture, heatmap)
+                yield drawing.png
 
 
 def write_overlay(path: Path, image: Pixels, heatmap: NDArray[np.float32]) -> None:
@@ -162,14 +158,6 @@ def write_overlay(path: Path, image: Pixels, heatmap: NDArray[np.float32]) -> No
 def _png(pixels: Pixels) -> bytes:
     _, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     return encoded.tobytes()
-
-
-def _checked(image: NDArray[np.generic]) -> Pixels:
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise InputError(
-            f"image: an RGB array (height, width, 3) of type uint8 is needed. Received: {image.shape}, {image.dtype}"
-        )
-    return np.asarray(image, np.uint8)
 
 
 def _shrunk(pixels: Pixels) -> Pixels:
