@@ -12,6 +12,8 @@ from stridednet.data.batches import BatchStream
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
+from stridednet.deploy.portable import portable_model
+from stridednet.deploy.portable_file import write_portable
 from stridednet.environment import check_keras
 from stridednet.errors import FigureError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
@@ -26,7 +28,8 @@ from stridednet.models.catalogue import check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
-from stridednet.run_directory import RUNS, Checkpoint, SplitRow, check_place
+from stridednet.run_directory import Checkpoint, SplitRow
+from stridednet.run_place import RUNS, check_place
 from stridednet.storage import user_path
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
@@ -306,6 +309,9 @@ class _Training:
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)
+        portable = portable_model(self.trainer.model)
+        if portable is not None:
+            write_portable(run.portable_file, portable, run.model_file)
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)
         evaluation = TrainingEvaluation(data, probabilities)

@@ -4,6 +4,7 @@ import html
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stridednet.data.tree import shown
@@ -11,7 +12,11 @@ from stridednet.errors import RunError
 from stridednet.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    from stridednet.data.given_images import Given
+    from stridednet.deploy.prediction import Prediction
+    from stridednet.deploy.run_model import RunModel
     from stridednet.evaluation.evaluate import Evaluation
+    from stridednet.evaluation.explanation import Explanation, PictureExplainer
     from stridednet.evaluation.notebook import DisplayedFigure
 
 
@@ -32,6 +37,68 @@ class Run(RunDirectory):
         >>> run.plot().axes[0].get_title()
         'Training Loss and Accuracy on Dataset'
     """
+
+    def predict(self, image: "Given | Sequence[Given]") -> "Prediction | list[Prediction]":
+        """Return what the model says about an image, or about each of several.
+
+        Images are decoded and resized as in training. The first thousand need neither Keras nor PyTorch, if the run has
+        a ``predict.npz``.
+
+        Args:
+            image: A path, a Pillow image, or a uint8 array ``(height, width, 3)``, RGB, of any size; several of them
+                as a list, or as an array ``(n, height, width, 3)``.
+
+        Returns:
+            A `Prediction` with ``label``, ``probability`` and ``probabilities``; a list of them for several images.
+
+        Raises:
+            InputError: The argument is of another type, shape or range, or a file is not a readable picture.
+            RunError: The run is damaged.
+
+        Examples:
+            >>> import numpy as np, stridednet, tempfile
+            >>> settings = {"epochs": 1, "image_size": 16, "model.filters": [8], "model.dense_units": 16}
+            >>> run = stridednet.train("digits", settings=settings, out=tempfile.mkdtemp()).run
+            >>> prediction = run.predict(np.zeros((28, 28, 3), np.uint8))
+            >>> prediction.label in run.labels, len(prediction.probabilities)
+            (True, 10)
+        """
+        from stridednet.data.given_images import is_several, resized
+        from stridednet.deploy.prediction import Prediction
+
+        model = self._model
+        rows = model.predict(resized(image, model.size, model.ranges))
+        predictions = [Prediction.of(model.labels, row) for row in rows]
+        return predictions if is_several(image) else predictions[0]
+
+    @cached_property
+    def _model(self) -> "RunModel":
+        from stridednet.deploy.run_model import RunModel
+
+        return RunModel(self)
+
+    def explain(self, image: "Given", label: str | None = None) -> "Explanation":
+        """Compute which parts of a picture speak for a class.
+
+        Args:
+            image: A path, a Pillow image, or a uint8 array ``(height, width, 3)``, RGB, of any size.
+            label: Name of the class; None for the most probable class.
+
+        Returns:
+            The picture, its heatmap, and the label with its probability; ``save("heatmap.png")`` draws them.
+
+        Raises:
+            InputError: ``image`` is none of these, its file is not a readable picture, or the run has no such class.
+            ModelError: The model has no feature maps, or computes NaN or infinity.
+            RunError: The model's file is damaged.
+        """
+        return self._explainer.explain(image, label)
+
+    @cached_property
+    def _explainer(self) -> "PictureExplainer":
+        from stridednet.evaluation.explanation import PictureExplainer
+
+        return PictureExplainer(self)
 
     def evaluate(
         self,

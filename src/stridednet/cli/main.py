@@ -13,6 +13,7 @@ from stridednet.cli.datasets import datasets_app
 from stridednet.cli.evaluate import evaluate_command
 from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
+from stridednet.cli.predict import predict_command
 from stridednet.cli.streams import (
     OutputClosedError,
     broken_pipes_reported,
@@ -58,6 +59,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
+app.command("predict")(predict_command)
 app.command("sweep")(sweep_command)
 app.command("evaluate")(evaluate_command)
 app.command("check")(check_command)

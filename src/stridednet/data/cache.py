@@ -6,14 +6,12 @@ a moved or renamed data set is not.
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +32,7 @@ from stridednet.data.decode import (
     resize,
 )
 from stridednet.data.manifest import Manifest, Picture, Problem
+from stridednet.data.quiet import quiet_decoders
 from stridednet.data.samples import Kind, Ranges, SampleRange, extremes, kind_of_samples, usual_range
 from stridednet.errors import StorageError
 from stridednet.machine import usable_cores
@@ -176,7 +175,7 @@ def _decode_all(pictures: Sequence[Picture], images: Pixels, given: Ranges | Non
                 reasons[row] = str(error)
         return reasons
 
-    with _quiet_decoders():
+    with quiet_decoders():
         reasons = {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
     return _Entry(images, fingerprints, reasons, ranges)
 
@@ -195,7 +194,7 @@ def _sample_ranges(pictures: Sequence[Picture]) -> dict[Kind, SampleRange]:
                 found.append((kind_of_samples(samples), extremes(samples)))
         return found
 
-    with _quiet_decoders():
+    with quiet_decoders():
         found = [item for part in _on_all_cores(work, len(pictures)) for item in part]
     kinds: tuple[Kind, ...] = ("integer", "float")
     return {
@@ -226,29 +225,6 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-@contextmanager
-def _quiet_decoders() -> Iterator[None]:
-    """Silence the decoders' warnings about invalid metadata and bytes.
-
-    They do not name the file, and unreadable files are reported by name anyway. libjpeg writes directly to the
-    standard error of the process, which is therefore redirected.
-    """
-    log = logging.getLogger("PIL")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    screen = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            yield
-    finally:
-        log.setLevel(level)
-        os.dup2(screen, 2)
-        os.close(screen)
 
 
 def _key(digests: Sequence[str], size: int, ranges: Ranges | None) -> str:

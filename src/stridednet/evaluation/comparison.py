@@ -17,7 +17,6 @@ from stridednet.data.tree import printable, shown
 from stridednet.errors import RunError
 from stridednet.evaluation.evaluate import Evaluation, probabilities_of
 from stridednet.evaluation.intervals import LEVEL, Interval, mcnemar_exact, newcombe_paired
-from stridednet.evaluation.labeled_pictures import sample_ranges
 from stridednet.run_directory import RunDirectory
 
 
@@ -134,6 +133,6 @@ def _guesses(evaluation: Evaluation, other: RunDirectory, rows: NDArray[np.intp]
     """Return the most probable class of some pictures, ``(n,)``, decoded as the other run needs them."""
     manifest = evaluation.pictures.pictures.manifest
     part = replace(manifest, pictures=tuple(manifest.pictures[row] for row in rows), problems=())
-    pictures = load_pictures(part, other.recipe.image_size, ranges=sample_ranges(other) or None)
+    pictures = load_pictures(part, other.recipe.image_size, ranges=other.sample_ranges or None)
     guess: NDArray[np.intp] = probabilities_of(other.model(), pictures).argmax(axis=1)
     return guess

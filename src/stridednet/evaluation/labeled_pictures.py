@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.manifest import Manifest, Picture
-from stridednet.data.samples import Ranges, SampleRange
 from stridednet.data.scan import scan
 from stridednet.data.tree import printable, shown
 from stridednet.errors import DataError, RunError
@@ -190,13 +189,7 @@ def _with_classes(
 
 def _loaded(run: RunDirectory, manifest: Manifest, chosen: Sequence[Picture]) -> Pictures:
     part = replace(manifest, pictures=tuple(chosen))
-    return load_pictures(part, run.recipe.image_size, ranges=sample_ranges(run) or None)
-
-
-def sample_ranges(run: RunDirectory) -> Ranges:
-    """Return which samples of more than 8 bits became 0 and 255 in training; empty if it had no such pictures."""
-    stored = run.report.get("data", {}).get("sample_ranges", {})
-    return {kind: SampleRange(*values) for kind, values in stored.items()}
+    return load_pictures(part, run.recipe.image_size, ranges=run.sample_ranges or None)
 
 
 def _kept(pictures: Pictures, rows: NDArray[np.intp]) -> Pictures:
