@@ -148,7 +148,7 @@ def test_an_unexpected_exception_is_one_line_too(
         raise KeyError("odd\nkey")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stridednet.pipeline.build_model", breaks)
+    monkeypatch.setattr("stridednet.training.setup.build_model", breaks)
     assert _main(monkeypatch, "train", few_digits, *SETTINGS) == 1
     error = capsys.readouterr().err
     assert error == "error: internal error: KeyError: 'odd\\nkey'; rerun with --debug for the traceback\n"
