@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import subprocess
@@ -61,16 +62,17 @@ def finished(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_run_directory_is_complete(finished: Path, pictures: Path) -> None:
     assert sorted(path.name for path in finished.iterdir()) == [
-        "README.md", "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "recipe.toml", "report.html",
-        "report.json", "report.txt", "split.csv",
+        "README.md", "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "predict.npz", "recipe.toml",
+        "report.html", "report.json", "report.txt", "split.csv",
     ]  # fmt: skip
     assert sorted(path.name for path in (finished / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     assert finished.with_suffix(".svg").is_file()
     assert (finished / "labels.txt").read_text() == "0\n1\n2\n"
     split = (finished / "split.csv").read_text().splitlines()
-    assert split[0] == "path,label,subset"
+    assert split[0] == "path,label,subset,sha256"
     assert len(split) == 121
-    assert all((pictures / line.split(",")[0]).is_file() for line in split[1:])
+    for path, _, _, digest in (line.split(",") for line in split[1:]):
+        assert hashlib.sha256((pictures / path).read_bytes()).hexdigest() == digest
     recipe, _ = load_recipe(finished / "recipe.toml")
     assert recipe == Recipe().replace(SMALL | {"data.dataset": str(pictures.resolve())})
 
@@ -127,8 +129,8 @@ np.save(sys.argv[3], model.predict(pixels, verbose=0))
 def test_the_model_opens_in_plain_keras_and_takes_raw_pixels(finished: Path, pictures: Path, tmp_path: Path) -> None:
     from stridednet.data.decode import decode
 
-    rows = [line.split(",") for line in (finished / "split.csv").read_text().splitlines() if line.endswith(",test")]
-    np.save(tmp_path / "pixels.npy", np.stack([decode(pictures / path, 20) for path, _, _ in rows]))
+    rows = [row for row in Run.open(finished).split if row.subset == "test"]
+    np.save(tmp_path / "pixels.npy", np.stack([decode(pictures / row.path, 20) for row in rows]))
     subprocess.run(
         [sys.executable, "-c", PLAIN_KERAS, finished / "model.keras", tmp_path / "pixels.npy", tmp_path / "out.npy"],
         env=ON_JAX | {"HOME": str(tmp_path)},
@@ -137,7 +139,7 @@ def test_the_model_opens_in_plain_keras_and_takes_raw_pixels(finished: Path, pic
     )
     probabilities = np.load(tmp_path / "out.npy")
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(30), abs=1e-5)
-    right = [str(guess) == label for guess, (_, label, _) in zip(probabilities.argmax(axis=1), rows, strict=True)]
+    right = [str(guess) == row.label for guess, row in zip(probabilities.argmax(axis=1), rows, strict=True)]
     report = json.loads((finished / "report.json").read_text())
     assert np.mean(right) == pytest.approx(report["report"]["accuracy"])
 

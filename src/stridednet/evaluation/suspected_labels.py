@@ -60,8 +60,10 @@ def suspected(predictions: Predictions) -> list[Suspect]:
     require_cleanlab()
     if not len(predictions.truth):
         return []
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")  # in a notebook, of a progress bar that is not used
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
 
     # cleanlab compares classes that have pictures only, so that others are left out of the columns.
     present = np.unique(predictions.truth)
