@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pytest
-from small_evaluation import material_of, predictions_of, write_pictures
 
 from conftest import copy_digits
+from small_evaluation import material_of, predictions_of, write_pictures
 from stridednet.evaluation.page.report_page import report_page
 
 if TYPE_CHECKING:
