@@ -55,6 +55,13 @@ def test_any_name_is_one_string_of_the_front_matter(tmp_path: Path, name: str) -
     card.encode()
 
 
+def test_the_folder_of_an_own_model_is_not_published(tmp_path: Path) -> None:
+    settings = {"model.name": f"{tmp_path}/mine.py:net"}
+    card = model_card("x", material_of(predictions_of(LABELS, TRUTH, GUESS), tmp_path, settings=settings))
+    assert "mine.py:net" in card
+    assert tmp_path.name not in card
+
+
 def test_without_pictures_there_are_no_metrics(tmp_path: Path) -> None:
     card = model_card("x", material_of(predictions_of(LABELS, [], []), tmp_path))
     assert not {"metrics", "model-index"} & front_matter(card).keys()

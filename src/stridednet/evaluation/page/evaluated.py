@@ -65,6 +65,11 @@ class Material:
         return self.evaluation.predictions
 
     @property
+    def model_name(self) -> str:
+        """The name of the architecture; of a model in a file, without the folder of the file."""
+        return Path(self.recipe.model.name).name
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The names of the classes."""
         return self.predictions.labels
