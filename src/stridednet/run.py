@@ -41,8 +41,8 @@ class Run(RunDirectory):
     def predict(self, image: "Given | Sequence[Given]") -> "Prediction | list[Prediction]":
         """Return what the model says about an image, or about each of several.
 
-        Images are decoded and resized as in training. The first thousand need neither Keras nor PyTorch, if the run has
-        a ``predict.npz``.
+        Images are decoded and resized as in training. One at a time, and the first thousand of several, need neither
+        Keras nor PyTorch if the run has a ``predict.npz``.
 
         Args:
             image: A path, a Pillow image, or a uint8 array ``(height, width, 3)``, RGB, of any size; several of them

@@ -13,8 +13,7 @@ from stridednet.deploy.portable_file import read_portable
 from stridednet.errors import InputError, RunError
 from stridednet.run_directory import RunDirectory
 
-# Importing Keras and PyTorch and loading a model takes 3 s, in which NumPy computes this many pictures of 96x96 pixels;
-# `benchmarks/predict_files.py` measures it.
+# Importing Keras and PyTorch and loading a model takes 3 s, in which NumPy computes this many pictures of 96x96 pixels.
 FEW = 1000
 
 
@@ -25,9 +24,10 @@ class _Model(Protocol):
 class RunModel:
     """Computes the probabilities of a run's classes. Threads may share it.
 
-    The first pictures are computed by NumPy, which needs neither Keras nor PyTorch, if the run has a ``predict.npz``
-    that was made from its ``model.keras``; after that, by `Predictor`, which is loaded once and faster per picture.
-    Both compute the same in float32, up to rounding.
+    If the run has a ``predict.npz`` that was made from its ``model.keras``, NumPy computes the first `FEW` pictures of
+    batches, which needs neither Keras nor PyTorch, and all pictures that come one by one, of which each takes less time
+    than with PyTorch. `Predictor`, which is loaded once, computes everything else. Both compute the same in float32, up
+    to rounding.
     """
 
     def __init__(self, run: RunDirectory, on_message: Callable[[str], None] = lambda _: None) -> None:
@@ -98,10 +98,11 @@ class RunModel:
 
     def _chosen(self, count: int) -> _Model:
         with self._lock:
+            if self._by_numpy is not None and count == 1:
+                return self._by_numpy
             self._seen += count
-            if self._by_pytorch is not None:
-                return self._by_pytorch
             if self._by_numpy is not None and self._seen <= FEW:
                 return self._by_numpy
-            self._by_pytorch = self._run.predictor()
+            if self._by_pytorch is None:
+                self._by_pytorch = self._run.predictor()
             return self._by_pytorch
