@@ -14,6 +14,7 @@ ORDER = (
     "threads",
     "environment",
     "storage",
+    "limits",
     "lock",
     "conv2d",
     "settings",

@@ -14,6 +14,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from stridednet.errors import RecipeError
+from stridednet.limits import read_toml
 from stridednet.model_settings import (
     DEFAULT_MODEL,
     MODEL_SETTINGS,
@@ -259,10 +260,10 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
     if not path.is_file():
         raise RecipeError(f"there is no recipe '{name}'; use a TOML file or one of {', '.join(builtin_recipes())}")
     try:
-        nested = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
+        nested = read_toml(path)
     except OSError as error:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RecipeError(f"{path} is not a valid TOML file: {error}") from None
     nested.setdefault("name", re.sub(r"[^\w.-]", "-", path.stem))
     try:

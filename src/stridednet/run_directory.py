@@ -1,10 +1,10 @@
 """The run directory: the name of every file in it, how it is written, and how it is opened."""
 
 import csv
+import hashlib
 import io
 import json
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from stridednet.data.tree import shown
 from stridednet.errors import ModelError, RecipeError, RunError
+from stridednet.limits import MAX_TEXT_BYTES, MIB, UNPACKING, LimitError, parse_json, read_arrays
 from stridednet.lock import locked
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.run_place import RUNS, check_free, new_folder
-from stridednet.storage import csv_text, storage_errors, user_path, write_text, written_whole
+from stridednet.storage import csv_text, sha256, storage_errors, user_path, write_text, written_whole
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _CARD = "README.md"
 _TEXT = "report.txt"
 _REPORT = "report.json"  # written last: a run that has it is finished
 
+_HASHED = (_LABELS, _SPLIT, _HISTORY, _MODEL, _PORTABLE)
+_HASHES_KEY = "sha256"
 _HISTORY_KEY = "history.csv"
 _DATA_HASH_KEY = "data_hash"
 
@@ -73,6 +76,7 @@ class RunDirectory:
     """The folder of one training: every file in it, written and read. `stridednet.Run` is built on it."""
 
     folder: Path
+    trust: bool = False  # whether model.keras may contain Python code, or be another one than that of the training
 
     @classmethod
     def create(cls, recipe: Recipe, out: Path | None = None) -> Self:
@@ -109,13 +113,18 @@ class RunDirectory:
             yield
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Self:
+    def open(cls, folder: str | os.PathLike[str], *, trust: bool = False) -> Self:
         """Open a finished run.
+
+        Args:
+            folder: The run directory.
+            trust: Whether to load the model whatever it contains, Python code included, which can do everything that
+                you can do, and even if it was changed after the training.
 
         Raises:
             RunError: The folder is not a run directory, or its run is unfinished or damaged; the message says which.
         """
-        run = cls._found(user_path(folder, "folder"))
+        run = cls._found(user_path(folder, "folder"), trust)
         if not (run.folder / _REPORT).is_file():
             raise RunError(f"the run {folder} is unfinished: it has no {_REPORT}; resume it first")
         missing = [name for name in (_LABELS, _SPLIT, _HISTORY, _MODEL) if not (run.folder / name).is_file()]
@@ -138,12 +147,13 @@ class RunDirectory:
         return run
 
     @classmethod
-    def _found(cls, folder: Path) -> Self:
+    def _found(cls, folder: Path, trust: bool = False) -> Self:
         if not folder.is_dir():
             raise RunError(f"there is no run directory {folder}")
         if not (folder / _RECIPE).is_file():
             raise RunError(f"{folder} is not a run directory: it has no {_RECIPE}")
-        run = cls(folder)
+        _check_links(folder)
+        run = cls(folder, trust)
         try:
             _ = run.recipe
         except RecipeError as error:
@@ -175,7 +185,7 @@ class RunDirectory:
     @cached_property
     def report(self) -> dict[str, Any]:
         """Every number of ``report.json``."""
-        return self._read(_REPORT, json.loads)
+        return self._read(_REPORT, _object)
 
     @property
     def sample_ranges(self) -> "Ranges":
@@ -193,8 +203,14 @@ class RunDirectory:
         """
         from stridednet.models.keras_file import load_keras_file
 
+        path = self.folder / _MODEL
+        if not self.trust and self._hashes.get(_MODEL, "") not in ("", sha256(path)):
+            raise RunError(
+                f"the run {self.folder} is damaged: {_MODEL} was changed after the training: its SHA-256 is not the one "
+                f"in {_REPORT}; copy the run again, or allow it with --trust {_MODEL}, or trust=True in Python"
+            )
         try:
-            return load_keras_file(self.folder / _MODEL)
+            return load_keras_file(path, trust=self.trust)
         except ModelError as error:
             raise RunError(f"the run {self.folder} is damaged: {error}") from None
 
@@ -271,9 +287,17 @@ class RunDirectory:
         self._write(_CARD, text)
 
     def finish(self, text: str, report: Mapping[str, Any]) -> None:
-        """Write the report as text and as JSON, which marks the run as finished."""
+        """Write the report as text and as JSON, with the hashes of the other files; it marks the run as finished."""
         self._write(_TEXT, text)
-        self._write(_REPORT, json.dumps(report, indent=2) + "\n")
+        files = [name for name in _HASHED if (self.folder / name).is_file()]
+        hashes = {_HASHES_KEY: {name: sha256(self.folder / name) for name in files}}
+        self._write(_REPORT, json.dumps({**report, **hashes}, indent=2) + "\n")
+
+    @property
+    def _hashes(self) -> Mapping[str, str]:
+        """The SHA-256 of files at the end of the training; empty for runs of earlier versions."""
+        found = self.report.get(_HASHES_KEY, {})
+        return found if isinstance(found, dict) else {}
 
     def save_epoch(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint and the history. The previous checkpoint stays intact if the process is killed.
@@ -296,10 +320,9 @@ class RunDirectory:
         if not path.is_file():
             return None
         try:
-            with path.open("rb") as file, np.load(file) as arrays:
-                state = dict(arrays)
+            state = read_arrays(path)
             history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, MemoryError, *UNPACKING) as error:
             raise RunError(f"{path} is damaged ({error}); start a new run") from None
         return Checkpoint(state, from_csv(history), data_hash)
 
@@ -308,10 +331,39 @@ class RunDirectory:
 
     def _read(self, name: str | Path, parse: Callable[[str], T]) -> T:
         try:
-            with (self.folder / name).open(encoding="utf-8", newline="") as file:
-                return parse(file.read())
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            with (self.folder / name).open("rb") as file:
+                content = file.read(MAX_TEXT_BYTES + 1)
+            if len(content) > MAX_TEXT_BYTES:
+                raise LimitError(f"more than {MAX_TEXT_BYTES // MIB:,} MiB")
+            parsed = parse(content.decode())
+            if self._was_changed(name, content):
+                raise LimitError(f"it was changed after the training: its SHA-256 is not the one in {_REPORT}")
+            return parsed
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
             raise RunError(f"the run {self.folder} is damaged: {name} cannot be read ({error})") from None
+
+    def _was_changed(self, name: str | Path, content: bytes) -> bool:
+        if name not in _HASHED or not (self.folder / _REPORT).is_file():
+            return False
+        return self._hashes.get(str(name), "") not in ("", hashlib.sha256(content).hexdigest())
+
+
+def _check_links(folder: Path) -> None:
+    """Raise an error if something in a run is a symbolic link to a place outside of it."""
+    inside = folder.resolve()
+    for path in (*folder.iterdir(), *(folder / _CHECKPOINT.parent).glob("*")):
+        if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            raise RunError(
+                f"the run {folder} is refused: {path.relative_to(folder)} is a symbolic link to a place outside of the "
+                "run; copy what it refers to into the run"
+            )
+
+
+def _object(text: str) -> dict[str, Any]:
+    content = parse_json(text)
+    if not isinstance(content, dict):
+        raise LimitError("it does not contain a JSON object")
+    return content
 
 
 def _line_of(label: str) -> str:

@@ -1,6 +1,7 @@
 """Paths, caches, files and folders that appear whole or not at all, and errors of the operating system."""
 
 import csv
+import hashlib
 import io
 import os
 import re
@@ -190,3 +191,9 @@ def _put_in_place(rename: Callable[[Path], object], folder: Path) -> None:
     except OSError:
         if not folder.is_dir():  # otherwise another process was faster, with the same content
             raise
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,12 +12,13 @@ from pathlib import Path
 from stridednet.data.clutter import is_clutter
 from stridednet.data.kinds import has_image_name
 from stridednet.errors import DataError
+from stridednet.limits import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_MEMBERS, LimitError, check_members
 from stridednet.storage import cache_folder, folder_made_whole
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _FORMAT = "2\0"  # increment when archives are unpacked in another way
 _MAX_DEPTH = 3  # of archives in archives
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 
 
 def is_archive(path: Path) -> bool:
@@ -102,11 +103,14 @@ def unpack(archive: Path, folder: Path, shown: Path | None = None) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zipped:
+                sizes = (member.file_size for member in zipped.infolist())
+                check_members(sizes, archive.stat().st_size, MAX_ARCHIVE_MEMBERS, MAX_ARCHIVE_BYTES)
                 _with_slashes(zipped)
                 zipped.extractall(folder, zipped.infolist())  # noqa: S202 -- zipfile itself keeps members inside the folder
         else:
             with tarfile.open(archive) as tarred:
-                tarred.extractall(folder, filter="data")
+                # A generator, so that each member is checked before it is unpacked.
+                tarred.extractall(folder, _bounded(tarred, archive.stat().st_size), filter="data")
                 # tarfile silently stops at a damaged member; reading on to the end verifies the checksums.
                 while tarred.fileobj is not None and tarred.fileobj.read(2**20):
                     pass
@@ -115,6 +119,17 @@ def unpack(archive: Path, folder: Path, shown: Path | None = None) -> None:
             raise
         reason = _what_it_is(archive) or str(error).partition("\n")[0].rstrip(":")
         raise DataError(f"cannot unpack {shown or archive}: {reason}") from None
+
+
+def _bounded(tarred: tarfile.TarFile, packed: int) -> Iterator[tarfile.TarInfo]:
+    """Yield the members of an archive while they are within the limits."""
+    unpacked = 0
+    for number, member in enumerate(tarred, 1):
+        unpacked += member.size
+        check_members((unpacked,), packed, MAX_ARCHIVE_MEMBERS, MAX_ARCHIVE_BYTES)
+        if number > MAX_ARCHIVE_MEMBERS:
+            raise LimitError(f"it has more than {MAX_ARCHIVE_MEMBERS:,} members")
+        yield member
 
 
 def _with_slashes(zipped: zipfile.ZipFile) -> None:

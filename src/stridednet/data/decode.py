@@ -25,6 +25,7 @@ from stridednet.data.samples import (
     may_have_deep_samples,
     usual_range,
 )
+from stridednet.limits import MAX_PICTURE_BYTES, MIB
 
 Pixels = NDArray[np.uint8]
 
@@ -69,9 +70,12 @@ def read_content(path: Path) -> bytes:
         UnusablePictureError: The file is empty or cannot be read.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_PICTURE_BYTES + 1)
     except OSError as error:
         raise UnusablePictureError(f"cannot be read: {error.strerror}") from None
+    if len(content) > MAX_PICTURE_BYTES:
+        raise UnusablePictureError(f"more than {MAX_PICTURE_BYTES // MIB} MiB")
     if not content:
         raise UnusablePictureError("empty file")
     return content

@@ -1,8 +1,6 @@
 """``predict.npz``: a model as a list of steps and arrays, which NumPy alone can read and compute."""
 
-import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.storage import written_whole
+from stridednet.limits import UNPACKING, parse_json, read_arrays
+from stridednet.storage import sha256, written_whole
 
 INPUT = 0  # the place of the images among the values that the steps read and produce
 _DESCRIPTION = "description"
@@ -91,19 +90,13 @@ def read_portable(path: Path, model_file: Path) -> PortableModel | None:
         OSError: A file cannot be read.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            description = json.loads(str(arrays[_DESCRIPTION]))
-            if description["format"] != _FORMAT or description["model_sha256"] != sha256(model_file):
-                return None
-            steps = tuple(Step(**step) for step in description["steps"])
-            keys = {key for step in steps for key in step.weights.values() if key is not None}
-            weights = {key: arrays[key] for key in keys}
-            return PortableModel(steps, weights, tuple(description["input_shape"]), description["output"])
-    except (EOFError, ValueError, LookupError, TypeError, zipfile.BadZipFile):
+        arrays: dict[str, Any] = dict(read_arrays(path))
+        description = parse_json(str(arrays[_DESCRIPTION]))
+        if description["format"] != _FORMAT or description["model_sha256"] != sha256(model_file):
+            return None
+        steps = tuple(Step(**step) for step in description["steps"])
+        keys = {key for step in steps for key in step.weights.values() if key is not None}
+        weights = {key: arrays[key] for key in keys}
+        return PortableModel(steps, weights, tuple(description["input_shape"]), description["output"])
+    except (EOFError, ValueError, LookupError, TypeError, AttributeError, MemoryError, *UNPACKING):
         return None
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

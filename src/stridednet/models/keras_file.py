@@ -1,6 +1,8 @@
 """Load a Keras model from a ``.keras`` file, or say what the file is instead."""
 
+import copy
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +12,9 @@ from typing import Any
 import keras
 
 from stridednet.errors import ModelError
+from stridednet.limits import MAX_MODEL_BYTES, MAX_MODEL_MEMBERS, LimitError, check_members, parse_json
+from stridednet.models.keras_config import refused, too_large
+from stridednet.models.keras_weights import stored_bytes
 
 # Formats that are never opened: loading some of them runs code that is in the file.
 _FOREIGN = {
@@ -30,7 +35,8 @@ _AS_KERAS = "save the model with model.save('model.keras') in the program that m
 _REGISTER = "register it before loading with @keras.saving.register_keras_serializable()"
 _BUILDER = "give the function that builds the model as FILE.py:function"
 
-_CONFIG, _METADATA = "config.json", "metadata.json"
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_TRUST = "if you trust its author, allow it: --trust FILE, or trust=True in Python"
 _SIGNATURES = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"\x80\x02", "a pickle file"),
@@ -44,13 +50,16 @@ _SIGNATURES = (
 )
 
 
-def load_keras_file(file: str | Path) -> keras.Model:
+def load_keras_file(file: str | Path, *, trust: bool = False) -> keras.Model:
     """Load a model from a ``.keras`` file; the model is not compiled.
 
-    Only files in Keras' native format are loaded, and never Python code that is stored in them.
+    Only files in Keras' native format are loaded, and never Python code that is stored in them. Their layers must be
+    those of Keras that compute from numbers alone, or registered by this process.
 
     Args:
         file: Path of the file.
+        trust: Whether to load whatever objects the file names, Python code included, which can do everything that you
+            can do. Limits of size hold all the same.
 
     Raises:
         ModelError: The file does not exist, is not a ``.keras`` file, is damaged, or contains what Keras cannot load
@@ -69,9 +78,11 @@ def load_keras_file(file: str | Path) -> keras.Model:
     if not path.is_file():
         raise ModelError(f"no such model file: {file}")
     _check_format(path)
-    config, version = _read_archive(path)
+    config, version, weights = _read_archive(path)
+    if not trust:
+        _check_config(path, config, version, weights)
     try:
-        model = keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
         raise ModelError(_reason(path, config, version, error)) from error
     if not isinstance(model, keras.Model):
@@ -101,8 +112,33 @@ def _check_format(path: Path) -> None:
         raise ModelError(f"{path} is a zip archive; if it is a Keras model, rename it so that it ends in .keras")
 
 
-def _read_archive(path: Path) -> tuple[Any, str]:
-    """Return the configuration in a .keras file and the version of Keras that saved it, after checking every byte."""
+def _check_config(path: Path, config: Any, version: str, weights: int) -> None:
+    """Raise an error if a configuration names what is not allowed, or describes more weights than there are."""
+    reason = refused({key: part for key, part in config.items() if key != "compile_config"})
+    if reason:
+        known = _missing_code(path, config, version)
+        raise ModelError(known or f"{path} contains {reason}, which is not loaded from a file; {_TRUST}")
+    described = {key: part for key, part in copy.deepcopy(config).items() if key != "compile_config"}
+    try:
+        with keras.device("meta"):  # of which PyTorch computes shapes, without memory
+            model = keras.saving.deserialize_keras_object(described)
+    except Exception as error:
+        raise ModelError(_reason(path, config, version, error)) from error
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"{path} contains a {type(model).__name__}, not a model")
+    needed = sum(math.prod(variable.shape) for variable in model.weights)
+    if needed > max(weights, 1):
+        raise ModelError(f"{path} describes {needed:,} weights, but contains {weights:,} bytes of them")
+    large = too_large(model)
+    if large:
+        raise ModelError(f"{path} contains {large}; {_TRUST}")
+
+
+def _read_archive(path: Path) -> tuple[Any, str, int]:
+    """Return the configuration in a .keras file, the version of Keras that saved it, and the bytes of its weights.
+
+    Every byte is checked, after the sizes of the members.
+    """
     damaged = f"{path} is damaged; save or copy the model again"
     try:
         with zipfile.ZipFile(path) as archive:
@@ -111,23 +147,53 @@ def _read_archive(path: Path) -> tuple[Any, str]:
                 raise ModelError(
                     f"{path} is a zip archive but not a .keras file, since it does not contain {_CONFIG}; {_AS_KERAS}"
                 )
+            if len(set(names)) < len(names) or not set(names) <= {_CONFIG, _METADATA, _WEIGHTS}:
+                raise ModelError(
+                    f"{path} contains more than a model: {', '.join(sorted(names))[:200]}; only {_CONFIG}, {_METADATA} "
+                    f"and {_WEIGHTS} are read"
+                )
+            sizes = (member.file_size for member in archive.infolist())
+            check_members(sizes, path.stat().st_size, MAX_MODEL_MEMBERS, MAX_MODEL_BYTES)
             broken = archive.testzip()
             if broken is not None:
                 raise ModelError(f"{damaged}. The checksum of {broken} in it does not match")
-            config = json.loads(archive.read(_CONFIG))
+            config = parse_json(archive.read(_CONFIG))
             if not isinstance(config, dict) or "class_name" not in config:
                 raise ModelError(f"{path} is not a .keras file: its {_CONFIG} does not describe a model; {_AS_KERAS}")
-            metadata = json.loads(archive.read(_METADATA)) if _METADATA in names else {}
+            metadata = parse_json(archive.read(_METADATA)) if _METADATA in names else {}
+            content = archive.read(_WEIGHTS) if _WEIGHTS in names else b""
     except ModelError:
         raise
+    except LimitError as error:
+        raise ModelError(f"{path} is refused: {error}") from None
     except Exception as error:  # zipfile raises many kinds for flipped bytes
         raise ModelError(f"{damaged}. {_one_line(error)}") from error
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-    return config, version if isinstance(version, str) else ""
+    try:
+        weights = stored_bytes(content)
+    except LimitError as error:
+        raise ModelError(f"{path} is refused: {error}") from None
+    except Exception as error:
+        raise ModelError(f"{path} is not a model that Keras can load: {_one_line(error)}") from error
+    return config, version if isinstance(version, str) else "", weights
 
 
 def _reason(path: Path, config: Any, version: str, error: Exception) -> str:
     """Return why Keras cannot load a file that is complete."""
+    known = _missing_code(path, config, version)
+    if known:
+        return known
+    if _numbers(version) > _numbers(keras.version()):
+        return f"{path} cannot be loaded; {_newer(version)}. {_one_line(error)}"
+    return f"{path} is not a model that Keras can load: {_one_line(error)}"
+
+
+def _newer(version: str) -> str:
+    return f"it was saved by Keras {version}, and Keras {keras.version()} is installed: pip install -U keras"
+
+
+def _missing_code(path: Path, config: Any, version: str) -> str | None:
+    """Return which code a configuration needs that is not run from a file or not there; None if it needs none."""
     parts = list(_parts(config))
     for part in parts:
         if part.get("class_name") == "Lambda" and "__lambda__" in json.dumps(part):
@@ -139,7 +205,6 @@ def _reason(path: Path, config: Any, version: str, error: Exception) -> str:
         if part.get("class_name") == "__lambda__":
             return f"{path} contains Python code (a lambda), which is not run from a file; {_BUILDER}"
     newer = _numbers(version) > _numbers(keras.version())
-    hint = f"it was saved by Keras {version}, and Keras {keras.version()} is installed: pip install -U keras"
     for part in parts:
         if _is_unknown(part):
             kind = part.get("class_name")
@@ -149,14 +214,12 @@ def _reason(path: Path, config: Any, version: str, error: Exception) -> str:
                     f"{_BUILDER}, or {_REGISTER}"
                 )
             if newer and str(part.get("module")).partition(".")[0] == "keras":
-                return f"{path} contains {kind}, which this version of Keras does not have; {hint}"
+                return f"{path} contains {kind}, which this version of Keras does not have; {_newer(version)}"
             return (
                 f"{path} contains a custom layer or object, {kind} ({_name(part)}), whose code is not in the file; "
                 f"{_BUILDER}, or {_REGISTER}"
             )
-    if newer:
-        return f"{path} cannot be loaded; {hint}. {_one_line(error)}"
-    return f"{path} is not a model that Keras can load: {_one_line(error)}"
+    return None
 
 
 def _parts(config: Any) -> Iterator[dict[str, Any]]:

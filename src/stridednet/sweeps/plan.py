@@ -2,7 +2,6 @@
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stridednet.errors import InputError
+from stridednet.limits import read_toml
 from stridednet.recipe import Recipe, flat
 from stridednet.storage import user_path
 from stridednet.sweeps.claims import Expected
@@ -89,16 +89,16 @@ class SweepPlan(BaseModel):
         """
         file = _file_of(plan)
         try:
-            content = cls.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+            content = cls.model_validate(read_toml(file))
         except OSError as error:
             raise InputError(f"cannot read the sweep plan {file}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{file} is not a valid TOML file: {error}") from None
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
             reason = first["msg"][0].lower() + first["msg"][1:]
             raise InputError(f"{file}: '{key}': {reason}. Received: {first['input']!r}") from None
+        except ValueError as error:
+            raise InputError(f"{file} is not a valid TOML file: {error}") from None
         return content.model_copy(
             update={
                 "base": {key: absolute(value, file.parent) for key, value in content.base.items()},

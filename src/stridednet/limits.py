@@ -1,0 +1,160 @@
+"""What a file from somebody else may contain at most, and readers that check it before memory is allocated.
+
+The readers raise `LimitError`, a `ValueError` with the reason, to which the caller adds the name of the file.
+"""
+
+import json
+import math
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIB = 2**20
+MAX_TOML_BYTES = MIB // 4  # recipes and sweep plans: the largest of ours has 3 KB
+MAX_TOML_LINE = 16_384  # characters; the time for a dotted key grows with the square of its length
+MAX_JSON_BYTES = 64 * MIB  # reports, and the configuration of a model
+MAX_TEXT_BYTES = 1024 * MIB  # tables, such as split.csv with a line per picture
+MAX_NESTING = 200  # tables, lists and objects in one another
+MAX_PICTURE_BYTES = 512 * MIB
+
+MAX_MODEL_MEMBERS = 16
+MAX_MODEL_BYTES = 4096 * MIB
+MAX_LAYER_VALUES = 2**28  # output of a layer for one image: 1 GiB of float32
+MAX_ARRAYS = 100_000  # in a checkpoint
+MAX_ARCHIVE_MEMBERS = 5_000_000
+MAX_ARCHIVE_BYTES = 1024 * 1024 * MIB
+MAX_RATIO = 200  # unpacked to packed bytes; pictures are compressed already
+SMALL = 256 * MIB  # content of which the ratio does not matter
+
+UNPACKING = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)  # of a damaged zip archive
+
+
+class LimitError(ValueError):
+    """A file contains more than it may; the message is the reason."""
+
+
+def check_members(sizes: Iterable[int], packed: int, most: int, total: int) -> None:
+    """Check the members of an archive before they are read.
+
+    Args:
+        sizes: Their unpacked sizes, in bytes.
+        packed: The size of the archive, in bytes.
+        most: The highest number of members.
+        total: The highest sum of sizes, in bytes.
+
+    Raises:
+        LimitError: There are too many members, or they are too large, or too large for the size of the archive.
+    """
+    unpacked = 0
+    for number, size in enumerate(sizes, 1):
+        unpacked += size
+        if number > most:
+            raise LimitError(f"it has more than {most:,} members")
+        if unpacked > total:
+            raise LimitError(f"its members have more than {total // MIB:,} MiB")
+        if unpacked > max(SMALL, MAX_RATIO * packed):
+            raise LimitError(
+                f"it is a decompression bomb: its members have more than {MAX_RATIO} times the size of the archive"
+            )
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the content of a JSON text.
+
+    Raises:
+        LimitError: It is too long, or nested too deeply.
+        ValueError: It is not valid JSON.
+    """
+    if len(text) > MAX_JSON_BYTES:
+        raise LimitError(f"more than {MAX_JSON_BYTES // MIB} MiB of JSON")
+    try:
+        return _shallow(json.loads(text))
+    except RecursionError:
+        raise _too_deep() from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the content of a TOML text.
+
+    Raises:
+        LimitError: It is too long, or nested too deeply.
+        ValueError: It is not valid TOML.
+    """
+    if len(text) > MAX_TOML_BYTES:
+        raise LimitError(f"more than {MAX_TOML_BYTES // 1024} KiB of TOML")
+    if max(map(len, text.split("\n"))) > MAX_TOML_LINE:
+        raise LimitError(f"a line has more than {MAX_TOML_LINE:,} characters")
+    try:
+        content: dict[str, Any] = _shallow(tomllib.loads(text))
+    except RecursionError:
+        raise _too_deep() from None
+    return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file; a byte order mark, which some editors write, is skipped.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not valid TOML in UTF-8, or exceeds a limit.
+    """
+    with path.open("rb") as file:
+        content = file.read(MAX_TOML_BYTES + 1)
+    if len(content) > MAX_TOML_BYTES:
+        raise LimitError(f"more than {MAX_TOML_BYTES // 1024} KiB of TOML")
+    return parse_toml(content.decode("utf-8-sig").replace("\r\n", "\n"))
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a ``.npz`` file, never pickled objects. Their sizes are checked before memory is allocated.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError, zipfile.BadZipFile, EOFError: It is damaged, contains a pickle, or exceeds a limit.
+    """
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        check_members((member.file_size for member in members), path.stat().st_size, MAX_ARRAYS, MAX_MODEL_BYTES)
+        for member in members:
+            with archive.open(member) as stream:
+                _check_header(stream, member.file_size)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+def _check_header(stream: Any, size: int) -> None:
+    version = np.lib.format.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise LimitError(f"an array of format {version}")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise LimitError("an array of Python objects, which are pickled")
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
+        raise LimitError(f"an array declares the shape {shape}, which is more than the file contains")
+
+
+def _shallow(content: Any) -> Any:
+    """Return the content of a file unless it is nested too deeply."""
+    level = [content]
+    for _ in range(MAX_NESTING):
+        level = [
+            part
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for part in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return content
+    raise _too_deep()
+
+
+def _too_deep() -> LimitError:
+    return LimitError(f"nested more than {MAX_NESTING} levels deep")
