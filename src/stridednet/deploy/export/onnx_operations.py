@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.conv2d.window import windows
-from stridednet.deploy.onnx_activations import activated
+from stridednet.deploy.export.onnx_activations import activated
 
 if TYPE_CHECKING:
-    from stridednet.deploy.onnx_graph import OnnxGraph
+    from stridednet.deploy.export.onnx_graph import OnnxGraph
 
 Array = NDArray[np.float32]
 Pair = Sequence[int]

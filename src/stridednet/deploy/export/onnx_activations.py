@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stridednet.deploy.onnx_graph import OnnxGraph
+    from stridednet.deploy.export.onnx_graph import OnnxGraph
 
 _OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "elu": ("Elu", {"alpha": 1.0}),
