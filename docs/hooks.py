@@ -17,10 +17,10 @@ _LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages and the example scripts from the project's root."""
+    """Add the pages and the examples from the project's root."""
     for source, page in _PAGES.items():
         files.append(File.generated(config, page, content=(_PROJECT / source).read_text(encoding="utf-8")))
-    for path in (_PROJECT / "LICENSE", *sorted(_PROJECT.glob("examples/**/*.py"))):
+    for path in (_PROJECT / "LICENSE", *sorted(_PROJECT.glob("examples/**/*.*py*"))):
         files.append(File.generated(config, path.relative_to(_PROJECT).as_posix(), abs_src_path=str(path)))
     return files
 

@@ -40,6 +40,10 @@ class ModelError(InputError, ValueError):
     """A model cannot be built from the given arguments."""
 
 
+class ArrayError(InputError, ValueError):
+    """An array of images or classes cannot be used."""
+
+
 class RunError(InputError):
     """A run directory is missing, not empty, already finished, or does not match the data set."""
 
@@ -61,7 +65,7 @@ class ExportError(StridedNetError):
 
 
 class FigureError(StridedNetError):
-    """A figure of a finished training or sweep could not be drawn or written; everything else is in its folder.
+    """A figure or page of a finished training or sweep could not be drawn or written; everything else is in its folder.
 
     Args:
         message: The reason.

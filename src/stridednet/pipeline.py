@@ -7,34 +7,34 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from stridednet.data.augment import Augmentation
+from stridednet.data.balance import advice
 from stridednet.data.batches import BatchStream
-from stridednet.data.color import ColorJitter
-from stridednet.data.mixing import Mixing
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
 from stridednet.deploy.portable import portable_model
 from stridednet.deploy.portable_file import write_portable
 from stridednet.environment import check_keras
-from stridednet.errors import FigureError, RunError, StorageError, one_line
+from stridednet.errors import FigureError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
-from stridednet.evaluation.figures import check_figure, plot_history
+from stridednet.evaluation.figures import check_figure
+from stridednet.evaluation.illustrate import illustrate
+from stridednet.evaluation.of_training import TrainingEvaluation
+from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.report import build_report
 from stridednet.executor.backend import Backend
-from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
-from stridednet.models.catalogue import build_model, check_model
+from stridednet.models.catalogue import check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
-from stridednet.run_directory import RUNS, Checkpoint, SplitRow, check_place
-from stridednet.storage import user_path, written_whole
+from stridednet.run_directory import Checkpoint, SplitRow
+from stridednet.run_place import RUNS, check_place
+from stridednet.storage import user_path
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
+from stridednet.training.setup import make_trainer, training_batches
 
 # Where the recipe `many` is better than `accurate`: it was measured on 101 classes of 30 images.
 _MANY_CLASSES, _FEW_PER_CLASS = 50, 50
@@ -90,7 +90,7 @@ def train(
         InputError: An argument, a setting or the data set is wrong; nothing was written.
         TrainingError: The loss became NaN or infinite.
         StorageError: The disk is full; `resume` continues the training when there is space.
-        FigureError: The training is finished and its run directory complete, but for a figure.
+        FigureError: The training is finished and its run directory complete, but for a figure or page.
 
     Examples:
         >>> import tempfile
@@ -125,9 +125,9 @@ def follow(
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
     data = prepare(recipe.data, recipe.image_size, observer.on_message)
-    _suggest_many(recipe, data, observer)
+    _suggest(recipe, data, observer)
     recipe = recipe.sized(len(data.split.train), len(data.labels))
-    trainer = _make_trainer(recipe, data, backend)
+    trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
     run = Run.create(recipe, folder)
     with run.locked():
         _write_data(run, data)
@@ -150,10 +150,10 @@ def fit(
         TrainingError: The loss became NaN or infinite.
     """
     recipe = recipe.sized(len(data.split.train), len(data.labels))
-    trainer = _make_trainer(recipe, data, backend)
+    stream = _training_batches(recipe, data)
+    trainer = make_trainer(recipe, stream, backend)
     validation = partial(data.batches, data.split.curve)
     epochs = range(1, int(recipe.epochs) + 1)
-    stream = _training_batches(recipe, data)
     observer = observer or Observer()
     rows = train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
     return trainer, list(rows)
@@ -177,7 +177,7 @@ def resume(
     Raises:
         RunError: There is no unfinished run in the folder, another process is writing to it, or the data set has
             changed since the run was started.
-        FigureError: The training is finished and its run directory complete, but for a figure.
+        FigureError: The training is finished and its run directory complete, but for a figure or page.
 
     Examples:
         >>> resume("runs/none")
@@ -196,7 +196,7 @@ def resume(
         data = prepare(recipe.data, recipe.image_size, observer.on_message)
         checkpoint = run.load_checkpoint()
         _check_same_data(run, recipe, data, checkpoint)
-        trainer = _make_trainer(recipe, data, backend)
+        trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
         if checkpoint is not None:
             trainer.restore(checkpoint.state)
         if recipe != run.recipe:
@@ -227,34 +227,21 @@ def _chosen_backend(recipe: Recipe, observer: Observer) -> Backend:
     return backend
 
 
-def _suggest_many(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
+def _suggest(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
     classes = len(data.labels)
     images = len(data.split.train) / classes
     if classes >= _MANY_CLASSES and images < _FEW_PER_CLASS and recipe.name == DEFAULT_RECIPE:
         observer.on_message(
             f"{classes} classes with {images:.0f} training images each: the recipe 'many' is made for such data"
         )
-
-
-def _make_trainer(recipe: Recipe, data: TrainingData, backend: Backend) -> Trainer:
-    keras.utils.set_random_seed(recipe.seed)
-    model = build_model(recipe.model, recipe.image_size, len(data.labels))
-    schedule = Schedule(recipe.optimizer, int(recipe.epochs), _training_batches(recipe, data).steps_per_epoch)
-    return Trainer(model, schedule, backend, recipe.label_smoothing)
+    suggestion = advice(data.targets[data.split.train], data.labels)
+    if suggestion and recipe.class_weights == "none":
+        observer.on_message(suggestion)
 
 
 def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
     rows = data.split.train
-    return BatchStream(
-        data.pictures.images,
-        data.pictures.stored[rows],
-        data.targets[rows],
-        int(recipe.batch_size),
-        Augmentation(**recipe.augmentation.model_dump()),
-        recipe.seed,
-        ColorJitter(**recipe.color_jitter.model_dump()),
-        Mixing(**recipe.mixing.model_dump()),
-    )
+    return training_batches(recipe, data.pictures.images, data.pictures.stored[rows], data.targets[rows])
 
 
 def _write_data(run: Run, data: TrainingData) -> None:
@@ -262,8 +249,8 @@ def _write_data(run: Run, data: TrainingData) -> None:
     run.write_data_hash(data.hash)
     run.write_labels(data.labels)
     run.write_split(
-        SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row])
-        for row, picture in enumerate(manifest.pictures)
+        SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row], digest)
+        for row, (picture, digest) in enumerate(zip(manifest.pictures, data.pictures.digests, strict=True))
     )
     if manifest.problems:
         run.write_problems((manifest.relative(problem.path), problem.reason) for problem in manifest.problems)
@@ -285,7 +272,7 @@ class _Training:
         """Run the remaining epochs and write the report; if interrupted, notify the observer.
 
         Raises:
-            FigureError: A figure could not be drawn or written; everything else is finished.
+            FigureError: A figure, the page or the model card could not be written; everything else is finished.
         """
         try:
             self._train()
@@ -316,7 +303,7 @@ class _Training:
             self.observer.on_end()
 
     def _report(self) -> tuple[Result, list[str]]:
-        """Write the report, and return it with the problems of figures, which do not stop it."""
+        """Write the report, and return it with what could not be drawn, which does not stop it."""
         run, data, history = self.run, self.data, self.history
         probabilities = self.trainer.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
@@ -325,20 +312,10 @@ class _Training:
         portable = portable_model(self.trainer.model)
         if portable is not None:
             write_portable(run.portable_file, portable, run.model_file)
-        problems = self._draw()
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)
+        evaluation = TrainingEvaluation(data, probabilities)
+        material = Material(self.recipe, history, run.split, report, self.trainer.model, evaluation)
+        problems = illustrate(run, material, self.plot)
         run.finish(classification.text, report)
         return Result(run, history, classification, report), problems
-
-    def _draw(self) -> list[str]:
-        draw = partial(plot_history, self.history, self.data.split.curve)
-        problems = []
-        for what, path in (("its figure", self.run.plot), ("plot", self.plot)):
-            try:
-                if path is not None:
-                    with written_whole(path) as beside:
-                        draw(beside)
-            except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
-                problems.append(f"{what} is missing: {one_line(error)}")
-        return problems

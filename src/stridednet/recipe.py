@@ -56,6 +56,7 @@ class Recipe(Settings):
     effort: Annotated[float, Field(gt=0)] = 600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
     validation_freq: PositiveInt = 1  # validate after every n epochs, as in Keras' `fit`, and after the last
     label_smoothing: Rate = 0.0
+    class_weights: Literal["none", "auto"] = "none"  # weights of the classes in the loss; see `stridednet.data.balance`
     precision: Precision = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: DataSettings = DataSettings()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -83,7 +83,7 @@ def predict_command(
         output.start([source.path for source in named])
         chunks = _all_chunks(in_chunks(named), from_stdin() if _STDIN in images else ())
         advance = stack.enter_context(_progress(screen, results, None if _STDIN in images else len(named)))
-        for answered in answers(model, chunks):
+        for answered in stack.enter_context(closing(answers(model, chunks))):
             for answer in answered:
                 done += 1
                 if answer.probabilities is None:

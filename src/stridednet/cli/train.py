@@ -162,18 +162,26 @@ def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None
     if as_json:
         print_json(result.report)
         return
+    from stridednet.data.balance import IMBALANCED
+
     print(f"\n{result.classification.text}")
-    if result.report["data"]["split"] == "per class":
+    data, training = result.report["data"], result.report["training"]
+    if data["split"] == "per class" or data["imbalance"] > IMBALANCED or training["class_weights"] is not None:
         numbers = result.classification.numbers
         classes = len(result.report["labels"]) - len(numbers["missing"])
-        print(f"mean per-class accuracy ({classes} classes): {numbers['mean_class_accuracy']:.3f}\n")
-    training = result.report["training"]
+        print(
+            f"accuracy: {numbers['accuracy']:.3f}\n"
+            f"mean per-class accuracy ({classes} classes): {numbers['mean_class_accuracy']:.3f}\n"
+            f"macro F1: {numbers['macro_f1']:.3f}\n"
+        )
     epochs_text = f"{training['epochs']} {'epoch' if training['epochs'] == 1 else 'epochs'}"
     print(
         f"trained for {epochs_text} ({training['images']:,} images) in {training['seconds']:.1f} s, "
         f"{training['images_per_second']:,.0f} images/s"
     )
     print(f"run: {path_text(result.run.folder)}")
+    if result.run.page.is_file():
+        print(f"report: {path_text(result.run.page)}")
     if plot is not None:
         print(f"figure: {path_text(plot)}")
 

@@ -67,7 +67,7 @@ class Pictures:
     ranges: Ranges
 
 
-def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> Pictures:
+def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True, ranges: Ranges | None = None) -> Pictures:
     """Load the pictures of a manifest from the cache, or decode them on all cores.
 
     Memory use is bounded: each core decodes one picture at a time into a memory-mapped file. If the cache is not
@@ -77,25 +77,25 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
         manifest: The pictures, as returned by `scan`.
         size: Height and width of the images, in pixels.
         use_cache: Whether to use the cache; False decodes all pictures and keeps them in memory.
-
+        ranges: Which samples of more than 8 bits become 0 and 255; None for the ranges of these pictures.
     """
     digests = _digests(manifest.pictures)
     entry: _Entry | None = None
     from_cache = False
     if use_cache:
-        folder = cache_folder() / "decoded" / _key(digests, size)
+        folder = cache_folder() / "decoded" / _key(digests, size, ranges)
         from_cache = folder.is_dir()
         try:
             if not from_cache:
-                _decode_into(folder, manifest.pictures, size)
+                _decode_into(folder, manifest.pictures, size, ranges)
             entry = _read_entry(folder)
         except (StorageError, OSError):
             from_cache = False
         except (ValueError, LookupError):  # corrupt, for example after a power failure
             shutil.rmtree(folder, ignore_errors=True)
-            return load_pictures(manifest, size, use_cache=not folder.exists())
+            return load_pictures(manifest, size, use_cache=not folder.exists(), ranges=ranges)
     if entry is None:
-        entry = _decode_all(manifest.pictures, np.empty((len(digests), size, size, 3), np.uint8))
+        entry = _decode_all(manifest.pictures, np.empty((len(digests), size, size, 3), np.uint8), ranges)
     reasons = entry.reasons
     problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
     stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
@@ -117,7 +117,7 @@ class _Entry:
     images: Pixels
     fingerprints: NDArray[np.float32]
     reasons: dict[int, str]
-    ranges: dict[Kind, SampleRange]
+    ranges: Ranges
 
 
 def _read_entry(folder: Path) -> _Entry:
@@ -134,7 +134,7 @@ def _read_entry(folder: Path) -> _Entry:
     )
 
 
-def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
+def _decode_into(folder: Path, pictures: Sequence[Picture], size: int, ranges: Ranges | None) -> None:
     with folder_made_whole(folder) as temporary:
         images = np.lib.format.open_memmap(
             temporary / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
@@ -142,18 +142,22 @@ def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
         with (temporary / "images.npy").open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        entry = _decode_all(pictures, images)
+        entry = _decode_all(pictures, images, ranges)
         images.flush()
         np.save(temporary / "fingerprints.npy", entry.fingerprints)
-        ranges = {kind: [used.low, used.high] for kind, used in entry.ranges.items()}
-        (temporary / "notes.json").write_text(json.dumps({"problems": entry.reasons, "ranges": ranges}))
+        notes = {"problems": entry.reasons, "ranges": _as_lists(entry.ranges)}
+        (temporary / "notes.json").write_text(json.dumps(notes))
     _evict(folder.parent, keep=folder)
 
 
-def _decode_all(pictures: Sequence[Picture], images: Pixels) -> _Entry:
+def _as_lists(ranges: Ranges) -> dict[str, list[float]]:
+    return {kind: [used.low, used.high] for kind, used in ranges.items()}
+
+
+def _decode_all(pictures: Sequence[Picture], images: Pixels, given: Ranges | None) -> _Entry:
     """Decode pictures into an array ``(n, size, size, 3)``."""
     fingerprints = np.zeros((len(pictures), FINGERPRINT_LENGTH), np.float32)
-    ranges = _sample_ranges(pictures)
+    ranges = _sample_ranges(pictures) if given is None else given
     size = images.shape[1]
 
     def work(start: int) -> dict[int, str]:
@@ -223,8 +227,9 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
             raise
 
 
-def _key(digests: Sequence[str], size: int) -> str:
-    return hashlib.sha256("\n".join([_DECODER, str(size), *digests]).encode()).hexdigest()[:32]
+def _key(digests: Sequence[str], size: int, ranges: Ranges | None) -> str:
+    given = [] if ranges is None else [json.dumps(_as_lists(ranges), sort_keys=True)]
+    return hashlib.sha256("\n".join([_DECODER, str(size), *given, *digests]).encode()).hexdigest()[:32]
 
 
 def _evict(cache: Path, keep: Path) -> None:

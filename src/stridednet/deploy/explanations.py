@@ -1,25 +1,19 @@
-"""Pictures with what speaks for their class in color, as files."""
+"""The pictures of ``stridednet predict --explain``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from stridednet.data.decode import Pixels, UnusablePictureError, read_content, read_picture
+from stridednet.data.decode import Pixels, UnusablePictureError
 from stridednet.data.tree import printable
-from stridednet.deploy.run_model import sample_ranges
 from stridednet.deploy.sources import Source
 from stridednet.deploy.stream import Answer
-from stridednet.evaluation.grad_cam import Explainer, overlay
+from stridednet.evaluation.explanation import LARGEST, Drawing, PictureExplainer
 from stridednet.run_directory import RunDirectory
-from stridednet.storage import check_writable, written_whole
-
-_LARGEST = 512  # pixels; larger pictures are reduced
+from stridednet.storage import check_writable
 
 
 class Explanations:
-    """Writes a PNG file per picture: its own colors are gray, and the parts that speak for the class are colored."""
+    """Writes a PNG file per picture, in which the parts that speak for its class are colored."""
 
     def __init__(self, run: RunDirectory, folder: Path) -> None:
         """Load the model.
@@ -34,33 +28,32 @@ class Explanations:
         """
         check_writable(folder, "choose another folder")
         self._folder = folder
-        self._ranges = sample_ranges(run)
-        self._explainer = Explainer(run.model())
+        self._ranges = run.sample_ranges
+        self._explainer = PictureExplainer(run)
         self._written: set[Path] = set()
 
     def write(self, answers: Sequence[Answer]) -> None:
         """Write a file for each picture that was not skipped, named after it: ``cats/1.jpg`` gives ``cats/1.jpg.png``.
 
         Raises:
+            ModelError: The model computes NaN or infinity.
             StorageError: A file cannot be written.
         """
-        found = [(answer.source, answer.image) for answer in answers if answer.image is not None]
-        if not found:
-            return
-        heatmaps = self._explainer.heatmaps(np.stack([image for _, image in found]))
-        for (source, image), heatmap in zip(found, heatmaps, strict=True):
-            with written_whole(self._free_path(source.within)) as beside, beside.open("wb") as file:
-                Image.fromarray(overlay(self._picture(source, image), heatmap)).save(file, "PNG")
+        for _ in self._explainer.draw(self._drawings(answers)):
+            pass
+
+    def _drawings(self, answers: Sequence[Answer]) -> Iterator[Drawing]:
+        for source, image, probabilities, _ in answers:
+            if image is not None and probabilities is not None:
+                picture = self._picture(source, image)
+                yield Drawing(image, int(probabilities.argmax()), picture, self._free_path(source.within))
 
     def _picture(self, source: Source, image: Pixels) -> Pixels:
         """Return the picture in its own proportions; the model's image if the file has been removed since."""
         try:
-            content = read_content(source.path) if source.content is None else source.content
-            picture = Image.fromarray(read_picture(content, _LARGEST, self._ranges))
+            return source.decoded(LARGEST, self._ranges)
         except UnusablePictureError:
             return image
-        picture.thumbnail((_LARGEST, _LARGEST))
-        return np.asarray(picture)
 
     def _free_path(self, within: Path) -> Path:
         """Return a path that this command has not written yet, as two folders may contain the same names."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from stridednet.conv2d.window import Windows, windows
@@ -82,7 +82,7 @@ def affine(x: Array, scale: Array, offset: Array) -> Array:
 def max_pooling(x: Array, pool_size: Pair, strides: Pair, padding: str) -> Array:
     """Return the maximum of each window; padding is never a maximum."""
     axes = _axes(x, pool_size, strides, padding)
-    x = _padded(x, axes, constant_values=-np.inf)
+    x = _padded(x, axes, -np.inf)
     y = _tap(x, axes, 0, 0).copy()
     for row in range(pool_size[0]):
         for column in range(pool_size[1]):
@@ -97,14 +97,15 @@ def average_pooling(x: Array, pool_size: Pair, strides: Pair, padding: str) -> A
     """
     axes = _axes(x, pool_size, strides, padding)
     if any(axis.before != axis.after for axis in axes):
-        x = _padded(x, axes, mode="edge")
+        rows, columns = axes
+        x = np.pad(x, ((0, 0), (rows.before, rows.after), (columns.before, columns.after), (0, 0)), mode="edge")
         counts: Any = np.float32(pool_size[0] * pool_size[1])
     else:
         x = _padded(x, axes)
-        rows, columns = (
+        vertical, horizontal = (
             np.array([len(axis.read([place])) for place in range(axis.output)], np.float32) for axis in axes
         )
-        counts = (rows[:, None] * columns)[..., None]
+        counts = (vertical[:, None] * horizontal)[..., None]
     y = np.zeros((len(x), axes[0].output, axes[1].output, x.shape[3]), np.float32)
     for row in range(pool_size[0]):
         for column in range(pool_size[1]):
@@ -186,24 +187,28 @@ def _axes(x: Array, kernel: Pair, strides: Pair, padding: str, dilation: Pair = 
     return rows, columns
 
 
-def _padded(x: Array, axes: tuple[Windows, Windows], **options: Any) -> Array:
+def _padded(x: Array, axes: tuple[Windows, Windows], value: float = 0.0) -> Array:
+    """Return the images with a constant around them, as `numpy.pad` does in several times as long."""
     rows, columns = axes
     if not (rows.before or rows.after or columns.before or columns.after):
         return x
-    widths = ((0, 0), (rows.before, rows.after), (columns.before, columns.after), (0, 0))
-    padded: Array = np.pad(x, widths, **options)
+    batch, height, width, channels = x.shape
+    shape = batch, rows.before + height + rows.after, columns.before + width + columns.after, channels
+    padded = np.full(shape, value, np.float32)
+    padded[:, rows.before : rows.before + height, columns.before : columns.before + width] = x
     return padded
 
 
 def _unfolded(x: Array, axes: tuple[Windows, Windows]) -> Array:
     """Return what each window reads as one row: ``(batch * outputs, kernel height * kernel width * channels)``."""
     rows, columns = axes
-    if rows.kernel == columns.kernel == 1:
-        read = x[:, :: rows.stride, :: columns.stride]
-    else:
-        views = sliding_window_view(x, (rows.extent, columns.extent), (1, 2))
-        strided = views[:, :: rows.stride, :: columns.stride, :, :: rows.dilation, :: columns.dilation]
-        read = strided.transpose(0, 1, 2, 4, 5, 3)
+    batch, row, column, channel = x.strides
+    strides = (
+        *(batch, row * rows.stride, column * columns.stride),
+        *(row * rows.dilation, column * columns.dilation, channel),
+    )
+    shape = len(x), rows.output, columns.output, rows.kernel, columns.kernel, x.shape[3]
+    read = as_strided(x, shape, strides, writeable=False)
     return np.ascontiguousarray(read).reshape(len(x) * rows.output * columns.output, -1)
 
 

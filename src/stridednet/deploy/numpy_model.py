@@ -1,6 +1,5 @@
 """A portable model, computed with NumPy: few pictures are answered before PyTorch would be imported."""
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -25,13 +24,13 @@ class NumpyModel:
         """
         self._input_shape = model.input_shape
         self._output = model.output
-        self._steps: list[tuple[Callable[..., Array], tuple[int, ...], int]] = []
-        for step in model.steps:
+        self._steps: list[tuple[Callable[..., Array], tuple[int, ...], int, set[int]]] = []
+        last = {place: number for number, step in enumerate(model.steps) for place in step.inputs}
+        for number, step in enumerate(model.steps):
             weights = {name: None if key is None else model.weights[key] for name, key in step.weights.items()}
             function = partial(OPERATIONS[step.operation], **weights, **step.parameters)
-            self._steps.append((function, step.inputs, step.output))
-        self._readers = Counter(place for step in model.steps for place in step.inputs)
-        self._readers[model.output] += 1  # kept until the end
+            unneeded = {place for place in step.inputs if last[place] == number and place != model.output}
+            self._steps.append((function, step.inputs, step.output, unneeded))
 
     def predict(self, images: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return the model's outputs.
@@ -57,12 +56,8 @@ class NumpyModel:
 
     def _run(self, images: NDArray[np.generic]) -> Array:
         values: dict[int, Array] = {INPUT: images.astype(np.float32)}
-        unread = Counter(self._readers)
-        for function, inputs, output in self._steps:
-            result = function(*(values[place] for place in inputs))
-            for place in inputs:
-                unread[place] -= 1
-                if not unread[place]:  # its memory is not needed anymore
-                    values.pop(place, None)
-            values[output] = result
+        for function, inputs, output, unneeded in self._steps:
+            values[output] = function(*(values[place] for place in inputs))
+            for place in unneeded:  # their memory is not needed anymore
+                del values[place]
         return values[self._output]

@@ -7,21 +7,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.samples import Ranges, SampleRange
+from stridednet.data.samples import Ranges
 from stridednet.deploy.numpy_model import NumpyModel
 from stridednet.deploy.portable_file import read_portable
 from stridednet.errors import InputError, RunError
 from stridednet.run_directory import RunDirectory
 
-# Importing Keras and PyTorch and loading a model takes 3 s, in which NumPy computes this many pictures of 96x96 pixels;
-# `benchmarks/predict_files.py` measures it.
+# Importing Keras and PyTorch and loading a model takes 3 s, in which NumPy computes this many pictures of 96x96 pixels.
 FEW = 1000
-
-
-def sample_ranges(run: RunDirectory) -> Ranges:
-    """Return which samples of more than 8 bits became 0 and 255 in training; empty if it had no such pictures."""
-    stored = run.report.get("data", {}).get("sample_ranges", {})
-    return {kind: SampleRange(*values) for kind, values in stored.items()}
 
 
 class _Model(Protocol):
@@ -31,9 +24,10 @@ class _Model(Protocol):
 class RunModel:
     """Computes the probabilities of a run's classes. Threads may share it.
 
-    The first pictures are computed by NumPy, which needs neither Keras nor PyTorch, if the run has a ``predict.npz``
-    that was made from its ``model.keras``; after that, by `Predictor`, which is loaded once and faster per picture.
-    Both compute the same in float32, up to rounding.
+    If the run has a ``predict.npz`` that was made from its ``model.keras``, NumPy computes the first `FEW` pictures of
+    batches, which needs neither Keras nor PyTorch, and all pictures that come one by one, of which each takes less time
+    than with PyTorch. `Predictor`, which is loaded once, computes everything else. Both compute the same in float32, up
+    to rounding.
     """
 
     def __init__(self, run: RunDirectory, on_message: Callable[[str], None] = lambda _: None) -> None:
@@ -69,7 +63,7 @@ class RunModel:
     @property
     def ranges(self) -> Ranges:
         """Which samples of more than 8 bits became 0 and 255 in training."""
-        return sample_ranges(self._run)
+        return self._run.sample_ranges
 
     def expect(self, count: int) -> None:
         """Announce a number of pictures: for more than `FEW` of them, Keras is loaded at once."""
@@ -104,10 +98,11 @@ class RunModel:
 
     def _chosen(self, count: int) -> _Model:
         with self._lock:
+            if self._by_numpy is not None and count == 1:
+                return self._by_numpy
             self._seen += count
-            if self._by_pytorch is not None:
-                return self._by_pytorch
             if self._by_numpy is not None and self._seen <= FEW:
                 return self._by_numpy
-            self._by_pytorch = self._run.predictor()
+            if self._by_pytorch is None:
+                self._by_pytorch = self._run.predictor()
             return self._by_pytorch

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from stridednet.data.decode import Pixels, read_content, read_picture
 from stridednet.data.kinds import has_image_name, kind_of, kind_of_content
+from stridednet.data.samples import Ranges
 from stridednet.data.tree import Tree, shown
 from stridednet.errors import InputError
 from stridednet.storage import user_path
@@ -29,6 +31,11 @@ class Source(NamedTuple):
     path: Path
     within: Path
     content: bytes | None = None
+
+    def decoded(self, size: int, ranges: Ranges) -> Pixels:
+        """Decode the picture; arguments, result and errors are those of `decode.read_picture`."""
+        content = read_content(self.path) if self.content is None else self.content
+        return read_picture(content, size, ranges)
 
 
 def listed(arguments: Sequence[str]) -> list[Source]:

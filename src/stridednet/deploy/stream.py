@@ -2,21 +2,25 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.decode import Pixels, UnusablePictureError, read_content, read_picture, resize
+from stridednet.data.decode import Pixels, UnusablePictureError, resize
 from stridednet.data.samples import Ranges
 from stridednet.deploy.run_model import RunModel
 from stridednet.deploy.sources import Source
 from stridednet.machine import usable_cores
 
 _AHEAD = 4  # chunks per thread that are decoded or being decoded
-_PATIENCE = 0.1  # seconds between looks at whether to stop
+_PATIENCE = 0.1  # seconds until the first pictures of a chunk are computed without the others
+
+_FAREWELL = 1.0  # seconds in which threads can end what they are decoding
+
+_Decoded = tuple[Source, Pixels | str]  # a picture of the model's size, or the reason why there is none
 
 
 class Answer(NamedTuple):
@@ -35,67 +39,115 @@ class Answer(NamedTuple):
     problem: str = ""
 
 
-def answers(model: RunModel, chunks: Iterable[Sequence[Source]]) -> Iterator[list[Answer]]:
-    """Yield the answers for each chunk of pictures, in order, as soon as they are computed.
+def answers(model: RunModel, chunks: Iterable[Sequence[Source]]) -> Generator[list[Answer]]:
+    """Yield the answers for pictures, in order, as soon as they are computed.
+
+    A chunk is decoded by one thread and computed as one batch. If that takes longer, as where a picture is a pipe
+    without a writer, those of its pictures that are decoded are computed and yielded first. Close the generator to end
+    the threads.
 
     Args:
         model: Of a run.
-        chunks: Pictures; each chunk is decoded by one task and computed as one batch. It is read by a thread, so that
-            it may wait, for example for standard input.
+        chunks: Pictures. They are read by a thread, so that reading may wait, for example for standard input.
 
     Raises:
         StridedNetError: As ``chunks`` and the model raise them.
     """
-    size, ranges = model.size, model.ranges
-    waiting: queue.Queue[Future[list[tuple[Source, Pixels | str]]] | Exception | None] = queue.Queue(
-        _AHEAD * usable_cores()
-    )
+    threads = usable_cores()
+    undecoded: queue.SimpleQueue[_Chunk | None] = queue.SimpleQueue()
+    waiting: queue.Queue[_Chunk | Exception | None] = queue.Queue(_AHEAD * threads)
     ended = threading.Event()
 
-    def put(item: Future[list[tuple[Source, Pixels | str]]] | Exception | None) -> None:
+    def put(item: _Chunk | Exception | None) -> None:
         while not ended.is_set():
             try:
                 waiting.put(item, timeout=_PATIENCE)
+                break
             except queue.Full:
                 continue
-            return
 
     def feed() -> None:
         try:
-            for chunk in chunks:
+            for sources in chunks:
                 if ended.is_set():
                     return
-                if chunk:
-                    put(pool.submit(_decoded, chunk, size, ranges))
+                if sources:
+                    chunk = _Chunk(sources)
+                    put(chunk)
+                    undecoded.put(chunk)
             put(None)
         except Exception as error:  # noqa: BLE001 -- raised again where the answers are read
             put(error)
 
-    pool = ThreadPoolExecutor(usable_cores())
-    threading.Thread(target=feed, daemon=True).start()
+    def decode() -> None:
+        while (chunk := undecoded.get()) is not None and not ended.is_set():
+            chunk.decode(model.size, model.ranges, ended)
+
+    # Threads of a ThreadPoolExecutor would keep an interrupted process alive while they wait for a pipe.
+    feeder, *decoders = (threading.Thread(target=work, daemon=True) for work in [feed] + [decode] * threads)
+    for thread in (feeder, *decoders):
+        thread.start()
     try:
         while (item := waiting.get()) is not None:
             if isinstance(item, Exception):
                 raise item
-            yield _answered(model, item.result())
+            for decoded in item.ready():
+                yield _answered(model, decoded)
     finally:
         ended.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+        for _ in range(threads):
+            undecoded.put(None)
+        # A daemon thread that is inside OpenCV when the process ends would abort the process.
+        deadline = time.monotonic() + _FAREWELL
+        for thread in decoders:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _decoded(chunk: Sequence[Source], size: int, ranges: Ranges) -> list[tuple[Source, Pixels | str]]:
-    """Decode and resize some pictures, as in training; a picture that cannot be used gets the reason."""
-    decoded: list[tuple[Source, Pixels | str]] = []
-    for source in chunk:
+class _Chunk:
+    """Pictures that are decoded by one thread, and read by another one meanwhile."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self._decoded: list[_Decoded] = []
+        self._error: Exception | None = None
+        self._ended = threading.Event()
+
+    def decode(self, size: int, ranges: Ranges, ended: threading.Event) -> None:
+        """Decode and resize the pictures, as in training; a picture that cannot be used gets the reason.
+
+        Args:
+            size: Height and width of the result, in pixels.
+            ranges: Which samples of more than 8 bits become 0 and 255.
+            ended: When it is set, the other pictures are not needed.
+        """
         try:
-            content = read_content(source.path) if source.content is None else source.content
-            decoded.append((source, resize(read_picture(content, size, ranges), size)))
-        except UnusablePictureError as error:
-            decoded.append((source, str(error)))
-    return decoded
+            for source in self._sources:
+                if ended.is_set():
+                    break
+                try:
+                    found: Pixels | str = resize(source.decoded(size, ranges), size)
+                except UnusablePictureError as error:
+                    found = str(error)
+                self._decoded.append((source, found))
+        except Exception as error:  # noqa: BLE001 -- raised again where the pictures are read
+            self._error = error
+        finally:
+            self._ended.set()
+
+    def ready(self) -> Iterator[list[_Decoded]]:
+        """Yield all pictures at once, or those that are decoded after each tenth of a second."""
+        taken = 0
+        while taken < len(self._sources):
+            self._ended.wait(_PATIENCE)
+            if self._error is not None:
+                raise self._error
+            decoded = self._decoded[taken:]
+            taken += len(decoded)
+            if decoded:
+                yield decoded
 
 
-def _answered(model: RunModel, decoded: Sequence[tuple[Source, Pixels | str]]) -> list[Answer]:
+def _answered(model: RunModel, decoded: Sequence[_Decoded]) -> list[Answer]:
     images = [image for _, image in decoded if not isinstance(image, str)]
     rows = iter(model.predict(np.stack(images)) if images else ())
     return [

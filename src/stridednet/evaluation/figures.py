@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator
 
 from stridednet.errors import InputError
+from stridednet.evaluation.notebook import DisplayedFigure
 from stridednet.storage import check_writable, user_path
 from stridednet.training.history import EpochRow, validations
+
+DPI = 120  # of figures that are saved as pixels
 
 
 def figure_formats() -> list[str]:
@@ -39,12 +41,22 @@ def check_figure(plot: str | os.PathLike[str]) -> Path:
 
 
 def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
+    """Write the figure that `history_figure` draws.
+
+    Args:
+        history: The history of a run, with at least one row.
+        curve: Name of the subset used for validation.
+        path: Output file. Its suffix determines the format.
+    """
+    history_figure(history, curve).savefig(path, dpi=DPI)
+
+
+def history_figure(history: Sequence[EpochRow], curve: str) -> DisplayedFigure:
     """Draw the tutorial's figure: training and validation loss and accuracy per epoch.
 
     Args:
         history: The history of a run, with at least one row.
         curve: Name of the subset used for validation, which is stated in the figure.
-        path: Output file. Its suffix determines the format.
     """
     epochs = [row.epoch for row in history]
     marker = "o" if len(history) == 1 else None  # a line through a single point is invisible
@@ -53,7 +65,7 @@ def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
     when = "each epoch" if val_epochs == epochs else "some epochs"
     val_marker = "o" if len(validated) < len(history) else marker  # marks the validated epochs
     with context("ggplot"):
-        figure = Figure(figsize=(8, 6))
+        figure = DisplayedFigure(figsize=(8, 6))
         axes = figure.add_subplot()
         axes.plot(epochs, [row.loss for row in history], label="train_loss", marker=marker)
         axes.plot(val_epochs, [val.loss for _, val in validated], label="val_loss", marker=val_marker, markersize=4)
@@ -75,4 +87,5 @@ def plot_history(history: Sequence[EpochRow], curve: str, path: Path) -> None:
             color="#555555",
         )
         figure.set_layout_engine("constrained", rect=(0, 0.03, 1, 0.97))
-        figure.savefig(path, dpi=120)
+        figure.draw_without_rendering()  # makes the ticks, which take their style from the context
+    return figure

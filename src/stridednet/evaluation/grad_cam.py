@@ -25,8 +25,8 @@ Pixels = NDArray[np.uint8]
 Method = Literal["hires-cam", "grad-cam"]
 
 _BATCH_SIZE = 16
-_STRONGEST = 0.8  # opacity of the color at a heat of 1; less would be pale, more would hide the picture
-_KEPT = 0.6  # contrast of the gray picture below the colors
+_OPACITY = 0.8  # of the color at a heat of 1: less would be pale, more would hide the image
+_CONTRAST = 0.6  # of the gray image below the colors
 
 # Layers after a softmax that do not change the order of the classes.
 _PASSING = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Identity, keras.layers.Reshape)
@@ -191,8 +191,9 @@ class Explainer:
 def overlay(image: Pixels, heatmap: NDArray[np.floating[Any]]) -> Pixels:
     """Draw a heatmap over its image.
 
-    The image becomes gray and paler, so that the colors cannot be confused with its own. The more heat, the more
-    opaque is the color: where there is none, only the image is visible.
+    The image becomes gray and paler, so that the colors cannot be confused with its own. They go from dark blue to
+    yellow (the colormap plasma, which is also readable for color-blind people), and become more opaque with the heat:
+    where there is none, only the image is visible.
 
     Args:
         image: RGB, uint8, ``(height, width, 3)``.
@@ -215,10 +216,10 @@ def overlay(image: Pixels, heatmap: NDArray[np.floating[Any]]) -> Pixels:
         )
     height, width = image.shape[:2]
     heat = cv2.resize(heatmap.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    colors = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_TURBO)[:, :, ::-1]
+    colors = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_PLASMA)[:, :, ::-1]
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)[:, :, None]
-    gray = 127.5 + _KEPT * (gray - 127.5)
-    opacity = (_STRONGEST * heat)[:, :, None]
+    gray = 127.5 + _CONTRAST * (gray - 127.5)
+    opacity = (_OPACITY * heat)[:, :, None]
     return np.asarray(np.rint(gray * (1 - opacity) + colors * opacity), np.uint8)
 
 

@@ -40,7 +40,6 @@ class LayerByLayer:
         self._weights = [(variable, variable.value.detach().clone()) for variable in model.variables]
         self.channels_first = self._layouts(channel_axis(model, 3) == 0)
         self.learned = self._learned()
-        self._last_use = {number: place for place, call in enumerate(self.graph.calls) for number in call.inputs}
 
     def run(self, images: Tensor, visit: Visit) -> None:
         """Compute the model; where gradients are enabled, they reach the tensors that ``visit`` returns.
@@ -57,7 +56,7 @@ class LayerByLayer:
                 for number, result in zip(call.outputs, results, strict=True):
                     values[number] = visit(number, result)
                 for number in {*call.inputs, *call.outputs}:
-                    if self._last_use.get(number, -1) <= place:
+                    if self.graph.last_uses.get(number, -1) <= place:
                         del values[number]
 
     def shapes(self, image_shape: tuple[int, ...]) -> dict[int, tuple[int, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from stridednet.data.balance import imbalance
 from stridednet.data.prepare import TrainingData
 from stridednet.data.tree import shown
 from stridednet.evaluation.classification import Classification
@@ -41,6 +42,7 @@ def build_report(
             "hash": data.hash,
             "images": {name: len(data.split.rows(name)) for name in ("train", "val", "test")},
             "split": data.split.origin,
+            "imbalance": round(imbalance(data.targets[data.split.train]), 2),
             "problems": [
                 {"path": manifest.relative(problem.path), "reason": problem.reason} for problem in manifest.problems
             ],
@@ -59,6 +61,7 @@ def build_report(
             "epochs": len(history),
             "precision": trainer.backend.precision,
             "compiled": trainer.compiled_parts(),
+            "class_weights": None if trainer.class_weights is None else trainer.class_weights.tolist(),
             "images": images,
             "seconds": round(seconds, 3),
             "val_seconds": round(sum(row.val_seconds for row in history), 3),

@@ -94,7 +94,8 @@ def _convolution(context: LayerContext) -> TensorFunction | None:
     def compute(x: Tensor) -> Tensor:
         image, padding = _padded(x.permute(0, 3, 1, 2), layer, layer.kernel_size)
         filters = kernel.permute(3, 2, 0, 1)
-        return activated(nn.conv2d(image, filters, bias, layer.strides, padding, layer.dilation_rate, layer.groups))
+        strides = _strides_that_count(image, padding, layer)
+        return activated(nn.conv2d(image, filters, bias, strides, padding, layer.dilation_rate, layer.groups))
 
     def compute_pointwise(x: Tensor) -> Tensor:
         rows, columns = layer.strides
@@ -106,6 +107,18 @@ def _convolution(context: LayerContext) -> TensorFunction | None:
     # wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035).
     strided_pointwise = layer.kernel_size == (1, 1) and layer.strides != (1, 1)
     return compute_pointwise if strided_pointwise else compute
+
+
+def _strides_that_count(image: Tensor, padding: tuple[int, int], layer: Any) -> list[int]:
+    """Return a convolution's strides, with 1 along an axis that has a single window.
+
+    In bfloat16, oneDNN leaves parts of the kernel's gradient unwritten if the stride is wider than the image.
+    """
+    sizes = zip(image.shape[2:], padding, layer.kernel_size, layer.dilation_rate, layer.strides, strict=True)
+    return [
+        1 if size + 2 * margin == (kernel - 1) * dilation + 1 else stride
+        for size, margin, kernel, dilation, stride in sizes
+    ]
 
 
 def _depthwise(x: Tensor, kernel: Tensor, bias: Tensor | None, layer: Any) -> Tensor:

@@ -30,7 +30,14 @@ class Trainer:
     its parameters.
     """
 
-    def __init__(self, model: keras.Model, schedule: Schedule, backend: Backend, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        schedule: Schedule,
+        backend: Backend,
+        label_smoothing: float = 0.0,
+        class_weights: NDArray[np.float32] | None = None,
+    ) -> None:
         """Move the model's parameters into one tensor, and plan how to compute the model.
 
         Args:
@@ -38,6 +45,10 @@ class Trainer:
             schedule: The optimizer's settings and the length of the training.
             backend: How to compute.
             label_smoothing: Share of each target that is spread over all classes, as in Keras' cross-entropy.
+            class_weights: Weight of each class in the loss of a training step, ``(classes,)``, as Keras' ``fit`` has
+                ``class_weight``: the loss of each image is multiplied by the weight of its class before the mean over
+                the batch is taken. The weight of an image with a blended target is the sum of the weights of its
+                classes, each multiplied by its part in the target. Evaluations are not weighted.
 
         Raises:
             ModelError: The model is not built, or has more than one input or output.
@@ -48,6 +59,9 @@ class Trainer:
         self._parameters = Parameters(model)
         self._optimizer = Optimizer(schedule, self._parameters, backend)
         self._label_smoothing = label_smoothing
+        self.class_weights = class_weights
+        device = self._parameters.device
+        self._loss_weights = None if class_weights is None else torch.from_numpy(class_weights).to(device)
         self._weights = WorkingCopy(self._parameters, backend.dtype)
         self._graph = Graph(model, self._weights, backend)
         self._predictor: Predictor | None = None
@@ -69,7 +83,7 @@ class Trainer:
         images, targets = self._tensors(batch)
         forward = ForwardPass(training=True, masks=self._masks)
         scores = self._graph.run(images, forward)
-        loss = self._loss(scores, targets, forward)
+        loss = self._loss(scores, targets, forward, self._loss_weights)
         if loss.requires_grad:  # False if everything is frozen
             torch.autograd.backward(loss)
         with torch.no_grad():
@@ -132,11 +146,19 @@ class Trainer:
         device = self._parameters.device
         return torch.from_numpy(batch.images).to(device), torch.from_numpy(batch.targets).to(device)
 
-    def _loss(self, scores: torch.Tensor, targets: torch.Tensor, forward: ForwardPass) -> torch.Tensor:
+    def _loss(
+        self,
+        scores: torch.Tensor,
+        targets: torch.Tensor,
+        forward: ForwardPass,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return cross-entropy plus what layers added to it, without the penalties on weights."""
-        targets = targets * (1 - self._label_smoothing) + self._label_smoothing / targets.shape[1]
-        loss = -(targets * self._graph.log_probabilities(scores)).sum(dim=1).mean()
-        return loss + sum(forward.penalties)
+        smooth = targets * (1 - self._label_smoothing) + self._label_smoothing / targets.shape[1]
+        losses = -(smooth * self._graph.log_probabilities(scores)).sum(dim=1)
+        if weights is not None:
+            losses = losses * (targets @ weights)
+        return losses.mean() + sum(forward.penalties)
 
     def _variables(self) -> dict[str, keras.Variable]:
         # By position: Keras counts names such as seed_generator_3 through the whole process.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -36,6 +37,24 @@ class FlatGraph:
 
     calls: tuple[Call, ...]
     output: int
+
+    @cached_property
+    def last_uses(self) -> dict[int, int]:
+        """The index of the last call that reads a value, for all values that are read."""
+        return {number: place for place, call in enumerate(self.calls) for number in call.inputs}
+
+    def bottlenecks(self) -> list[tuple[int, Call]]:
+        """Return the values that every path from the image to the output passes through, with the calls that make them.
+
+        In a network of blocks, they are the outputs of the blocks, and not those of the branches inside.
+        """
+        found = []
+        needed_until = self.last_uses.get(0, 0)  # all values before this call
+        for place, call in enumerate(self.calls):
+            if needed_until <= place and len(call.outputs) == 1:
+                found.append((call.outputs[0], call))
+            needed_until = max(needed_until, *(self.last_uses.get(number, 0) for number in call.outputs))
+        return found
 
 
 def flatten(model: keras.Model) -> FlatGraph:

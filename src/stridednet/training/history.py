@@ -13,8 +13,9 @@ from stridednet.executor.scores import Scores
 class EpochRow:
     """One row of ``history.csv``.
 
-    ``loss`` and ``accuracy`` are means over the training steps of the epoch, as in Keras' ``fit``. ``val_loss`` and
-    ``val_accuracy`` are measured at the end of the epoch on the subset `Split.curve`; None if it was not validated.
+    ``loss`` and ``accuracy`` are means over the training steps of the epoch, as in Keras' ``fit``; the loss is weighted
+    if the recipe has class weights. ``val_loss`` and ``val_accuracy``, which are never weighted, are measured at the
+    end of the epoch on the subset `Split.curve`; None if it was not validated.
     ``learning_rate`` is that of the next step. ``seconds`` is the time of the training steps, ``val_seconds`` that of
     the validation. ``threads`` is the mean number of PyTorch's threads over the steps; None if it is unknown.
     """

@@ -20,7 +20,7 @@ from stridednet.training.observer import Observer
 def train_epochs(
     trainer: Trainer,
     stream: BatchStream,
-    validation: Callable[[], Iterable[Batch]],
+    validation: Callable[[], Iterable[Batch]] | None,
     epochs: range,
     validation_freq: int,
     seed: int,
@@ -34,7 +34,7 @@ def train_epochs(
     Args:
         trainer: Takes the steps.
         stream: Training batches; every epoch has the same number of steps.
-        validation: Returns the batches to validate on.
+        validation: Returns the batches to validate on; None to validate never.
         epochs: The numbers of the epochs to train, counted from 1.
         validation_freq: Number of epochs between validations; the last epoch is always validated.
         seed: Random seed of the training.
@@ -58,8 +58,8 @@ def train_epochs(
             scores = running.mean()
             _require_finite(scores.loss, epoch)
             trained = time.perf_counter()
-            validated = epoch % validation_freq == 0 or epoch == epochs[-1]
-            val = trainer.evaluate(validation()) if validated else None
+            due = epoch % validation_freq == 0 or epoch == epochs[-1]
+            val = trainer.evaluate(validation()) if validation is not None and due else None
             yield EpochRow(
                 epoch=epoch,
                 loss=scores.loss,
