@@ -41,7 +41,7 @@ def write_litert(model: keras.Model, metadata: Metadata, path: Path) -> None:
 
         try:
             litert_torch.convert(module, (example,)).export(str(path))
-        except Exception as error:  # whatever the converter raises for an operation that it does not know
+        except Exception as error:  # noqa: BLE001 -- whatever the converter raises for an operation that it does not know
             raise ExportError(f"litert: the model cannot be converted: {' '.join(str(error).split())[:300]}") from None
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "".join(f"{label}\n" for label in metadata.labels))

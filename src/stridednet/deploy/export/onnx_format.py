@@ -27,10 +27,8 @@ def write_onnx(model: keras.Model, metadata: Metadata, path: Path) -> None:
     """
     portable = portable_model(model)
     try:
-        if portable is None:
-            graph = _traced(model, metadata.image_size)
-        else:
-            graph = onnx_model(portable, metadata.image_size)
+        size = metadata.image_size
+        graph = _traced(model, size) if portable is None else onnx_model(portable, size)
     except ValueError as error:
         raise ExportError(f"onnx: {error}") from None
     for key, text in metadata.as_texts().items():
@@ -51,7 +49,8 @@ def _traced(model: keras.Model, size: int) -> onnx.ModelProto:
             program, input_names=[INPUT_NAME], output_names=[OUTPUT_NAME], opset_version=OPSET, dynamo=True,
             dynamic_shapes=({0: BATCH},), verbose=False,
         )  # fmt: skip
-    except Exception as error:  # whatever a layer's tracing raises
+    except Exception as error:  # noqa: BLE001 -- whatever a layer's tracing raises
         raise ExportError(f"onnx: PyTorch cannot export the model: {' '.join(str(error).split())[:300]}") from None
-    assert exported is not None
+    if exported is None:
+        raise ExportError("onnx: PyTorch cannot export the model")
     return exported.model_proto

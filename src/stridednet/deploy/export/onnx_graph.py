@@ -8,8 +8,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from stridednet.deploy.numpy_layers import OPERATIONS
 from stridednet.deploy.export.onnx_operations import TRANSLATORS
+from stridednet.deploy.numpy_layers import OPERATIONS
 from stridednet.deploy.portable_file import INPUT, PortableModel
 
 OPSET = 20  # the first with Gelu; ONNX Runtime 1.17 and OpenVINO 2024.1 read it

@@ -1,4 +1,7 @@
-"""What each operation of a portable model is in ONNX. The operations are those of `numpy_layers`, which define them."""
+"""What each operation of a portable model is in ONNX. The operations are those of `numpy_layers`, which define them.
+
+Each function takes the graph, the names of the inputs and their shapes, and then what the operation takes in NumPy.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -99,15 +102,15 @@ def _average_pooling(
     return graph.node("AveragePool", [graph.node("Pad", [*inputs, around], mode="edge")], **window)
 
 
-def _global_average(graph: "OnnxGraph", inputs: list[str], shapes: list[Shape], keepdims: bool) -> str:
+def _global_average(graph: "OnnxGraph", inputs: list[str], _: list[Shape], keepdims: bool) -> str:
     return graph.node("ReduceMean", [*inputs, graph.constant([2, 3], np.int64)], keepdims=int(keepdims))
 
 
-def _global_maximum(graph: "OnnxGraph", inputs: list[str], shapes: list[Shape], keepdims: bool) -> str:
+def _global_maximum(graph: "OnnxGraph", inputs: list[str], _: list[Shape], keepdims: bool) -> str:
     return graph.node("ReduceMax", [*inputs, graph.constant([2, 3], np.int64)], keepdims=int(keepdims))
 
 
-def _zero_padding(graph: "OnnxGraph", inputs: list[str], shapes: list[Shape], rows: Pair, columns: Pair) -> str:
+def _zero_padding(graph: "OnnxGraph", inputs: list[str], _: list[Shape], rows: Pair, columns: Pair) -> str:
     around = graph.constant([0, 0, rows[0], columns[0], 0, 0, rows[1], columns[1]], np.int64)
     return graph.node("Pad", [*inputs, around], mode="constant")
 
@@ -118,7 +121,7 @@ def _reshape(graph: "OnnxGraph", inputs: list[str], shapes: list[Shape], shape: 
     return graph.channels_first(value) if len(shape) == _IMAGE else value
 
 
-def _add(graph: "OnnxGraph", inputs: list[str], shapes: list[Shape]) -> str:
+def _add(graph: "OnnxGraph", inputs: list[str], _: list[Shape]) -> str:
     total = inputs[0]
     for part in inputs[1:]:
         total = graph.node("Add", [total, part])

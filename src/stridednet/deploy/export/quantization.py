@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 
 from stridednet.deploy.export.onnx_graph import INPUT_NAME
 
-CALIBRATION_IMAGES = 512
+_CALIBRATION_IMAGES = 512
 _BATCH_SIZE = 32
+
+
+def spread(count: int) -> NDArray[np.intp]:
+    """Return which of some training images are used for the calibration: at most 512, evenly spread over the classes.
+
+    >>> spread(3).tolist(), len(spread(10_000))
+    ([0, 1, 2], 512)
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, _CALIBRATION_IMAGES)).round().astype(np.intp))
 
 
 def quantize_int8(source: Path, images: NDArray[np.uint8], target: Path) -> None:

@@ -39,7 +39,7 @@ def exported_program(model: keras.Model, size: int) -> torch.export.ExportedProg
     try:
         with torch.no_grad():
             return torch.export.export(_FromBytes(model).eval(), (example,), dynamic_shapes=({0: batch},))
-    except Exception as error:  # whatever a user's layer raises when it is traced
+    except Exception as error:  # noqa: BLE001 -- whatever a user's layer raises when it is traced
         raise ExportError(f"torch: PyTorch cannot trace the model: {' '.join(str(error).split())[:300]}") from None
 
 
