@@ -57,9 +57,8 @@ def export_command(
 
 def _print_result(result: "Exported") -> None:
     found = result.verification
-    print(
-        f"\n{result.format}: {path_text(result.files[0])}, {result.size / 1e6:.2f} MB, written in {result.seconds:.1f} s"
-    )
+    size = f"{result.size / 1e6:.2f} MB"
+    print(f"\n{result.format}: {path_text(result.files[0])}, {size}, written in {result.seconds:.1f} s")
     print(
         f"  verified on {found.pictures:,} pictures in batches of {', '.join(map(str, found.batches))}: "
         f"{found.agreement:.2%} have the run's most probable class, largest difference of a probability "
