@@ -52,11 +52,11 @@ class OnnxGraph:
 
 
 def onnx_model(model: PortableModel, size: int) -> onnx.ModelProto:
-    """Return a model as ONNX, with the input ``images`` (uint8, ``(batch, size, size, 3)``) and a dynamic batch.
+    """Return a model as ONNX, with the input ``images`` (uint8, ``(batch, height, width, 3)``) and a dynamic batch.
 
     Args:
-        model: A portable model that takes images of this size.
-        size: Height and width of the images, in pixels.
+        model: A portable model.
+        size: Height and width of the images, in pixels, for a model that takes any size.
 
     Returns:
         The model; its output ``probabilities`` is float32, ``(batch, classes)``.
@@ -64,7 +64,7 @@ def onnx_model(model: PortableModel, size: int) -> onnx.ModelProto:
     Raises:
         ValueError: The graph is not valid ONNX.
     """
-    shape = (size, size, 3)
+    shape = tuple(size if side is None else side for side in model.input_shape)
     shapes = _shapes(model, shape)
     graph = OnnxGraph(shapes)
     images = graph.node("Cast", [INPUT_NAME], to=TensorProto.FLOAT)
