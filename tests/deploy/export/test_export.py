@@ -113,7 +113,7 @@ def test_a_file_that_computes_something_else_is_not_kept(
     format_ = FORMATS["onnx"]
     write = format_.writer()
 
-    def wrong(model: object, metadata: object, path: Path) -> None:
+    def wrong(_: object, metadata: object, path: Path) -> None:
         other = run.model()
         other.set_weights([weight * 1.5 for weight in other.get_weights()])
         write(other, metadata, path)  # type: ignore[arg-type]
