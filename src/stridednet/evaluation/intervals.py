@@ -45,7 +45,7 @@ def f1_interval(hits: int, false_alarms: int, misses: int, level: float = LEVEL)
     """Return an interval of the F1 score of a class.
 
     ``F1 = 2 J / (1 + J)`` with ``J = hits / (hits + false_alarms + misses)``. The images that belong to the class or
-    are predicted as it form a binomial sample of which ``J`` is the proportion of hits, and F1 increases with ``J``: so the
+    are predicted as it form a binomial sample of which ``J`` is the proportion of hits, and F1 increases with it. The
     limits are Wilson's limits of ``J``, transformed. Lam, Gopal and Qian 2023, "Confidence Intervals for the F1 Score:
     A Comparison of Four Methods" (arXiv:2309.14621), call it the indirect Wilson method; ``J`` is the F* of Hand,
     Christen and Kirielle 2021 (doi:10.1007/s10994-021-05964-1).
