@@ -26,11 +26,14 @@ ORDER = (
     "drawing",
     "resolve",
     "training",
+    "run_place",
     "run_directory",
     "evaluation",
+    "deploy",
     "run",
     "pipeline",
     "classifier",
+    "checking",
     "sweeps",
     "cli",
 )
@@ -67,7 +70,9 @@ def test_every_room_is_in_the_order() -> None:
 def test_exported_names() -> None:
     assert stridednet.__all__ == [
         "Augmentation",
+        "CheckResult",
         "Classifier",
+        "Evaluation",
         "Observer",
         "Predictor",
         "Recipe",
@@ -77,6 +82,7 @@ def test_exported_names() -> None:
         "StridedNetError",
         "SweepObserver",
         "SweepResult",
+        "check",
         "load_recipe",
         "resume",
         "run_plan",

@@ -75,10 +75,10 @@ def test_commands_run(line: str, workplace: Path, warm_command: Command, monkeyp
         monkeypatch.setenv("STRIDEDNET_CACHE", str(workplace / "cache"))  # other tests expect that it is not there
     if "train caltech101" in line:  # as another command of the documents does
         assert warm_command("datasets", "fetch", "caltech101", "--from", "101_ObjectCategories").returncode == 0
-    if run := re.search(r"runs/train/\S+", line):
-        assert warm_command("train", "pictures", "-e", "1", "--out", run[0]).returncode == 0
+    for run in re.findall(r"runs/train/\S+", line):
+        assert warm_command("train", "pictures", "-e", "1", "--out", run).returncode == 0
         if "--resume" in line:
-            (workplace / run[0] / "report.json").unlink()
+            (workplace / run / "report.json").unlink()
     arguments = _shortened(line)
     if program == "stridednet":
         done = warm_command(*arguments)

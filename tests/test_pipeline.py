@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 import subprocess
@@ -61,16 +62,17 @@ def finished(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_run_directory_is_complete(finished: Path, pictures: Path) -> None:
     assert sorted(path.name for path in finished.iterdir()) == [
-        "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "recipe.toml", "report.json",
-        "report.txt", "split.csv",
+        "README.md", "checkpoint", "history.csv", "labels.txt", "model.keras", "plot.png", "predict.npz", "recipe.toml",
+        "report.html", "report.json", "report.txt", "split.csv",
     ]  # fmt: skip
     assert sorted(path.name for path in (finished / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     assert finished.with_suffix(".svg").is_file()
     assert (finished / "labels.txt").read_text() == "0\n1\n2\n"
     split = (finished / "split.csv").read_text().splitlines()
-    assert split[0] == "path,label,subset"
+    assert split[0] == "path,label,subset,sha256"
     assert len(split) == 121
-    assert all((pictures / line.split(",")[0]).is_file() for line in split[1:])
+    for path, _, _, digest in (line.split(",") for line in split[1:]):
+        assert hashlib.sha256((pictures / path).read_bytes()).hexdigest() == digest
     recipe, _ = load_recipe(finished / "recipe.toml")
     assert recipe == Recipe().replace(SMALL | {"data.dataset": str(pictures.resolve())})
 
@@ -101,6 +103,18 @@ def test_the_report_holds_every_number(finished: Path) -> None:
     assert f"{report['report']['accuracy']:.2f}" in (finished / "report.txt").read_text()
 
 
+def test_the_page_and_the_model_card_are_of_this_run(finished: Path) -> None:
+    report = json.loads((finished / "report.json").read_text())
+    sentence = f"{report['report']['accuracy']:.1%} of 30 test pictures are classified correctly"
+    for name in ("report.html", "README.md"):
+        assert sentence in (finished / name).read_text(), name
+    tested = [
+        line.split(",")[0] for line in (finished / "split.csv").read_text().splitlines() if line.endswith(",test")
+    ]
+    page = (finished / "report.html").read_text()
+    assert [path for path in tested if path in page] == tested
+
+
 PLAIN_KERAS = """
 import sys
 import keras, numpy as np
@@ -115,8 +129,8 @@ np.save(sys.argv[3], model.predict(pixels, verbose=0))
 def test_the_model_opens_in_plain_keras_and_takes_raw_pixels(finished: Path, pictures: Path, tmp_path: Path) -> None:
     from stridednet.data.decode import decode
 
-    rows = [line.split(",") for line in (finished / "split.csv").read_text().splitlines() if line.endswith(",test")]
-    np.save(tmp_path / "pixels.npy", np.stack([decode(pictures / path, 20) for path, _, _ in rows]))
+    rows = [row for row in Run.open(finished).split if row.subset == "test"]
+    np.save(tmp_path / "pixels.npy", np.stack([decode(pictures / row.path, 20) for row in rows]))
     subprocess.run(
         [sys.executable, "-c", PLAIN_KERAS, finished / "model.keras", tmp_path / "pixels.npy", tmp_path / "out.npy"],
         env=ON_JAX | {"HOME": str(tmp_path)},
@@ -125,7 +139,7 @@ def test_the_model_opens_in_plain_keras_and_takes_raw_pixels(finished: Path, pic
     )
     probabilities = np.load(tmp_path / "out.npy")
     assert probabilities.sum(axis=1) == pytest.approx(np.ones(30), abs=1e-5)
-    right = [str(guess) == label for guess, (_, label, _) in zip(probabilities.argmax(axis=1), rows, strict=True)]
+    right = [str(guess) == row.label for guess, row in zip(probabilities.argmax(axis=1), rows, strict=True)]
     report = json.loads((finished / "report.json").read_text())
     assert np.mean(right) == pytest.approx(report["report"]["accuracy"])
 
@@ -191,12 +205,15 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
 def test_a_run_that_lacks_only_its_report_is_finished(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    for name in ("report.json", "report.txt", "model.keras", "plot.png"):
+    missing = ("report.json", "report.txt", "model.keras", "plot.png", "report.html", "README.md")
+    for name in missing:
         (run / name).unlink()
     stridednet.resume(run, plot=tmp_path / "figure.png")
     assert_same_result(finished, run)
     assert (run / "history.csv").read_bytes() == (finished / "history.csv").read_bytes()
     assert (tmp_path / "figure.png").read_bytes() == (finished / "plot.png").read_bytes()
+    for name in ("report.html", "README.md"):
+        assert (run / name).read_bytes() == (finished / name).read_bytes(), name
 
 
 def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) -> None:

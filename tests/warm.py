@@ -18,7 +18,13 @@ from tempfile import TemporaryDirectory
 Arguments = Sequence[str | Path]
 CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
 STRIDEDNET = Path(sys.executable).with_name("stridednet")
-_PRELOADED = ["stridednet.pipeline", "stridednet.sweeps.experiment", "stridednet.cli.main", "sklearn.model_selection"]
+_PRELOADED = [
+    "stridednet.pipeline",
+    "stridednet.sweeps.experiment",
+    "stridednet.cli.main",
+    "sklearn.model_selection",
+    "cleanlab.filter",
+]
 
 
 def run_warm(

@@ -13,10 +13,12 @@ os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "torch"
 os.environ["KERAS_TORCH_DEVICE"] = os.environ.get("KERAS_TORCH_DEVICE") or "cpu"  # else Keras uses a GPU if any
 
 if TYPE_CHECKING:
+    from stridednet.checking.check import CheckResult, check
     from stridednet.classifier import Classifier
     from stridednet.data.augment import Augmentation
     from stridednet.data.scan import scan
     from stridednet.errors import StridedNetError
+    from stridednet.evaluation.evaluate import Evaluation
     from stridednet.executor.predictor import Predictor
     from stridednet.models.strided import StridedNet
     from stridednet.pipeline import Result, resume, train
@@ -29,7 +31,9 @@ __version__ = "0.1.0"
 
 _HOME_OF_NAME = {
     "Augmentation": "stridednet.data.augment",
+    "CheckResult": "stridednet.checking.check",
     "Classifier": "stridednet.classifier",
+    "Evaluation": "stridednet.evaluation.evaluate",
     "Observer": "stridednet.training.observer",
     "Predictor": "stridednet.executor.predictor",
     "Recipe": "stridednet.recipe",
@@ -39,6 +43,7 @@ _HOME_OF_NAME = {
     "StridedNetError": "stridednet.errors",
     "SweepObserver": "stridednet.sweeps.experiment",
     "SweepResult": "stridednet.sweeps.experiment",
+    "check": "stridednet.checking.check",
     "load_recipe": "stridednet.recipe",
     "resume": "stridednet.pipeline",
     "run_plan": "stridednet.sweeps.experiment",
@@ -49,7 +54,9 @@ _HOME_OF_NAME = {
 
 __all__ = [
     "Augmentation",
+    "CheckResult",
     "Classifier",
+    "Evaluation",
     "Observer",
     "Predictor",
     "Recipe",
@@ -59,6 +66,7 @@ __all__ = [
     "StridedNetError",
     "SweepObserver",
     "SweepResult",
+    "check",
     "load_recipe",
     "resume",
     "run_plan",

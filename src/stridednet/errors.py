@@ -61,7 +61,7 @@ class TrainingError(StridedNetError):
 
 
 class FigureError(StridedNetError):
-    """A figure of a finished training or sweep could not be drawn or written; everything else is in its folder.
+    """A figure or page of a finished training or sweep could not be drawn or written; everything else is in its folder.
 
     Args:
         message: The reason.

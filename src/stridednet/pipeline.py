@@ -12,10 +12,15 @@ from stridednet.data.batches import BatchStream
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
+from stridednet.deploy.portable import portable_model
+from stridednet.deploy.portable_file import write_portable
 from stridednet.environment import check_keras
-from stridednet.errors import FigureError, RunError, StorageError, one_line
+from stridednet.errors import FigureError, RunError, StorageError
 from stridednet.evaluation.classification import Classification, classify
-from stridednet.evaluation.figures import check_figure, plot_history
+from stridednet.evaluation.figures import check_figure
+from stridednet.evaluation.illustrate import illustrate
+from stridednet.evaluation.of_training import TrainingEvaluation
+from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.report import build_report
 from stridednet.executor.backend import Backend
 from stridednet.executor.trainer import Trainer
@@ -23,8 +28,9 @@ from stridednet.models.catalogue import check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
-from stridednet.run_directory import RUNS, Checkpoint, SplitRow, check_place
-from stridednet.storage import user_path, written_whole
+from stridednet.run_directory import Checkpoint, SplitRow
+from stridednet.run_place import RUNS, check_place
+from stridednet.storage import user_path
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
@@ -84,7 +90,7 @@ def train(
         InputError: An argument, a setting or the data set is wrong; nothing was written.
         TrainingError: The loss became NaN or infinite.
         StorageError: The disk is full; `resume` continues the training when there is space.
-        FigureError: The training is finished and its run directory complete, but for a figure.
+        FigureError: The training is finished and its run directory complete, but for a figure or page.
 
     Examples:
         >>> import tempfile
@@ -171,7 +177,7 @@ def resume(
     Raises:
         RunError: There is no unfinished run in the folder, another process is writing to it, or the data set has
             changed since the run was started.
-        FigureError: The training is finished and its run directory complete, but for a figure.
+        FigureError: The training is finished and its run directory complete, but for a figure or page.
 
     Examples:
         >>> resume("runs/none")
@@ -243,8 +249,8 @@ def _write_data(run: Run, data: TrainingData) -> None:
     run.write_data_hash(data.hash)
     run.write_labels(data.labels)
     run.write_split(
-        SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row])
-        for row, picture in enumerate(manifest.pictures)
+        SplitRow(manifest.relative(picture.path), printable(picture.label), subset_of[row], digest)
+        for row, (picture, digest) in enumerate(zip(manifest.pictures, data.pictures.digests, strict=True))
     )
     if manifest.problems:
         run.write_problems((manifest.relative(problem.path), problem.reason) for problem in manifest.problems)
@@ -266,7 +272,7 @@ class _Training:
         """Run the remaining epochs and write the report; if interrupted, notify the observer.
 
         Raises:
-            FigureError: A figure could not be drawn or written; everything else is finished.
+            FigureError: A figure, the page or the model card could not be written; everything else is finished.
         """
         try:
             self._train()
@@ -297,26 +303,19 @@ class _Training:
             self.observer.on_end()
 
     def _report(self) -> tuple[Result, list[str]]:
-        """Write the report, and return it with the problems of figures, which do not stop it."""
+        """Write the report, and return it with what could not be drawn, which does not stop it."""
         run, data, history = self.run, self.data, self.history
         probabilities = self.trainer.predict(data.batches(data.split.report))
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)
-        problems = self._draw()
+        portable = portable_model(self.trainer.model)
+        if portable is not None:
+            write_portable(run.portable_file, portable, run.model_file)
         run.write_history(history)
         report = build_report(self.recipe, data, self.trainer, history, classification)
+        evaluation = TrainingEvaluation(data, probabilities)
+        material = Material(self.recipe, history, run.split, report, self.trainer.model, evaluation)
+        problems = illustrate(run, material, self.plot)
         run.finish(classification.text, report)
         return Result(run, history, classification, report), problems
-
-    def _draw(self) -> list[str]:
-        draw = partial(plot_history, self.history, self.data.split.curve)
-        problems = []
-        for what, path in (("its figure", self.run.plot_path), ("plot", self.plot)):
-            try:
-                if path is not None:
-                    with written_whole(path) as beside:
-                        draw(beside)
-            except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
-                problems.append(f"{what} is missing: {one_line(error)}")
-        return problems

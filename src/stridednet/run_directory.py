@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import json
 import os
 import zipfile
@@ -16,22 +15,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.archive import dataset_name
 from stridednet.data.tree import shown
 from stridednet.errors import ModelError, RecipeError, RunError
-from stridednet.lock import LOCK, locked
+from stridednet.lock import locked
 from stridednet.recipe import Recipe, load_recipe
-from stridednet.storage import check_writable, csv_text, storage_errors, user_path, write_text, written_whole
+from stridednet.run_place import RUNS, check_free, new_folder
+from stridednet.storage import csv_text, storage_errors, user_path, write_text, written_whole
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
 
 if TYPE_CHECKING:
     import keras
 
+    from stridednet.data.samples import Ranges
     from stridednet.executor.predictor import Predictor
 
 T = TypeVar("T")
-
-RUNS = Path("runs/train")
 
 _RECIPE = "recipe.toml"
 _LABELS = "labels.txt"
@@ -41,7 +39,10 @@ _HISTORY = "history.csv"
 _CHECKPOINT = Path("checkpoint", "state.npz")
 _DATA_HASH = Path("checkpoint", "data_hash.txt")  # written before the first checkpoint
 _MODEL = "model.keras"
+_PORTABLE = "predict.npz"
 _PLOT = "plot.png"
+_PAGE = "report.html"
+_CARD = "README.md"
 _TEXT = "report.txt"
 _REPORT = "report.json"  # written last: a run that has it is finished
 
@@ -50,11 +51,12 @@ _DATA_HASH_KEY = "data_hash"
 
 
 class SplitRow(NamedTuple):
-    """One picture of a run: its path relative to the data set, its label, and its subset."""
+    """One picture of a run: its path relative to the data set, its label, its subset, and the SHA-256 of its file."""
 
     path: str
     label: str
     subset: str
+    sha256: str = ""  # unknown in runs of earlier versions
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class RunDirectory:
         """
         if out is None:
             with storage_errors(RUNS):
-                run = cls(_new_folder(recipe))
+                run = cls(new_folder(recipe))
         else:
             check_free(out)
             run = cls(out)
@@ -175,6 +177,14 @@ class RunDirectory:
         """Every number of ``report.json``."""
         return self._read(_REPORT, json.loads)
 
+    @property
+    def sample_ranges(self) -> "Ranges":
+        """Which samples of more than 8 bits became 0 and 255 in training; empty if it had no such pictures."""
+        from stridednet.data.samples import SampleRange
+
+        stored = self.report.get("data", {}).get("sample_ranges", {})
+        return {kind: SampleRange(*values) for kind, values in stored.items()}
+
     def model(self) -> "keras.Model":
         """Load the trained Keras model, not compiled.
 
@@ -233,9 +243,32 @@ class RunDirectory:
             model.save(beside)
 
     @property
+    def model_file(self) -> Path:
+        """The path of the trained model."""
+        return self.folder / _MODEL
+
+    @property
+    def portable_file(self) -> Path:
+        """The path of the model as NumPy computes it; not every run has one."""
+        return self.folder / _PORTABLE
+
+    @property
     def plot_path(self) -> Path:
         """The path of the figure."""
         return self.folder / _PLOT
+
+    @property
+    def page(self) -> Path:
+        """The path of the report page."""
+        return self.folder / _PAGE
+
+    def write_page(self, html: str) -> None:
+        """Write the report page."""
+        self._write(_PAGE, html)
+
+    def write_card(self, text: str) -> None:
+        """Write the model card."""
+        self._write(_CARD, text)
 
     def finish(self, text: str, report: Mapping[str, Any]) -> None:
         """Write the report as text and as JSON, which marks the run as finished."""
@@ -289,43 +322,3 @@ def _line_of(label: str) -> str:
 def _label_of(line: str) -> str:
     line = line.removesuffix("\r")
     return str(json.loads(line)) if line.startswith('"') else line
-
-
-def check_free(out: Path) -> None:
-    """Check that a folder can become a run directory.
-
-    Raises:
-        RunError: It is not empty, or not a folder.
-    """
-    if out.exists() and not out.is_dir():
-        raise RunError(f"out: {out} is a file; name a folder")
-    if out.is_dir() and any(entry.name != LOCK for entry in out.iterdir()):
-        raise RunError(f"out: {out} is not empty; name a new folder, or resume the run in it")
-
-
-def check_place(out: Path | None) -> None:
-    """Check, before anything is computed, that a run directory can be made.
-
-    Args:
-        out: The run directory; None for a new one below ``runs/train``.
-
-    Raises:
-        RunError: ``out`` is not empty, or not a folder.
-        StorageError: The folder cannot be written.
-    """
-    if out is not None:
-        check_free(out)
-    check_writable(out or RUNS, "choose another folder with `out`")
-
-
-def _new_folder(recipe: Recipe) -> Path:
-    name = f"{dataset_name(recipe.data.dataset)}-{recipe.name}"
-    RUNS.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        folder = RUNS / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            continue
-    raise AssertionError

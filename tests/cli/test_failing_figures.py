@@ -93,7 +93,7 @@ def test_the_report_is_printed_as_json_if_the_figure_of_a_training_fails(
         raise RuntimeError("no fonts")
 
     pictures = copy_digits(digits, tmp_path / "few", "01", 20)
-    monkeypatch.setattr("stridednet.pipeline.plot_history", no_fonts)
+    monkeypatch.setattr("stridednet.evaluation.illustrate.plot_history", no_fonts)
     assert _run(monkeypatch, "train", pictures, *SETTINGS, "--out", tmp_path / "run", "--json") == 1
     out, error = capsys.readouterr()
     assert json.loads(out)["labels"] == ["0", "1"]

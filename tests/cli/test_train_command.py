@@ -12,6 +12,7 @@ import pytest
 
 from conftest import Command, copy_digits
 from stridednet.cli.main import main
+from stridednet.run import Run
 from test_pipeline import SMALL, assert_same_result
 from warm import CAN_FORK, STRIDEDNET, run_warm, start_warm
 
@@ -136,7 +137,9 @@ def test_a_training_without_a_terminal_prints_lines(few_digits: Path, warm_comma
     assert len(epochs) == 3
     assert all(re.fullmatch(pattern, line) for line in epochs)
     assert (tmp_path / "runs" / "train" / "few-accurate" / "report.txt").read_text() in done.stdout
-    assert lines[-2:] == ["run: runs/train/few-accurate", "figure: figure.png"]
+    folder = "runs/train/few-accurate"
+    assert lines[-3:] == [f"run: {folder}", f"report: {folder}/report.html", "figure: figure.png"]
+    assert "</html>" in (tmp_path / folder / "report.html").read_text()
     assert (tmp_path / "figure.png").is_file()
     assert "\x1b" not in done.stdout
 
@@ -276,5 +279,4 @@ def test_the_protocol_reports_the_mean_per_class_accuracy(
     mean = sum(entry["recall"] for entry in classes) / len(classes)
     assert report["report"]["mean_class_accuracy"] == pytest.approx(mean)
     assert f"mean per-class accuracy ({len(classes)} classes): {mean:.3f}\n" in done.stdout
-    split = (tmp_path / "run" / "split.csv").read_text().splitlines()[1:]
-    assert {line.rpartition(",")[2] for line in split} <= {"train", "test", "unused"}
+    assert {row.subset for row in Run.open(tmp_path / "run").split} <= {"train", "test", "unused"}

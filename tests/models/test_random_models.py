@@ -11,8 +11,8 @@ import stridednet  # noqa: F401  -- before keras, to choose its backend
 import keras  # isort: skip
 import numpy as np
 import pytest
-from random_models import CLASSES, RandomModel
 
+from random_models import CLASSES, RandomModel
 from stridednet.cli.summary import _numbers, _print_findings, _print_layers
 from stridednet.conv2d.advice import advise
 from stridednet.data.batches import Batch

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stridednet.cli.paths import path_option
-from stridednet.cli.screen import size_text, wide_console
+from stridednet.cli.screen import wide_console
 from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, check_groups, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
+from stridednet.pages.layer_table import size_text
 
 if TYPE_CHECKING:
     from stridednet.drawing.layer_example import LayerExample

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from stridednet.errors import StorageError, StridedNetError
 from stridednet.storage import cache_folder, check_writable
@@ -51,6 +52,13 @@ def flush_output() -> None:
                 sys.stdout.flush()
     except OSError as error:
         raise StridedNetError(f"cannot write to standard output: {error.strerror}") from None
+
+
+@contextmanager
+def own_stderr() -> Iterator[TextIO]:
+    """Yield a stream to the standard error of the process that stays when descriptor 2 is redirected."""
+    with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace") as stream:
+        yield stream
 
 
 def discard_output() -> None:

@@ -11,12 +11,12 @@ import typer
 
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
-from stridednet.cli.screen import size_text, wide_console
+from stridednet.cli.screen import wide_console
 from stridednet.errors import InputError
 
 if TYPE_CHECKING:
     from stridednet.conv2d.finding import Finding
-    from stridednet.conv2d.network import LayerRecord, Network
+    from stridednet.conv2d.network import Network
 
 # Of files that hold a model, in whatever format: `load_keras_file` says what can be done about it.
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx", ".pb", ".pickle", ".pkl", ".pt", ".pth", ".tflite")
@@ -138,40 +138,22 @@ def _numbers(network: "Network", findings: Sequence["Finding"]) -> dict[str, Any
 def _print_layers(network: "Network") -> None:
     from rich.table import Table
 
+    from stridednet.pages.layer_table import LEGEND, TITLES, layer_rows, total_row, unknown_note
+
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("layer", overflow="fold")
-    table.add_column("type", overflow="fold")
-    for title in ("output", "parameters", "multiply-adds", "memory", "field"):
+    for title in TITLES[:2]:
+        table.add_column(title, overflow="fold")
+    for title in TITLES[2:]:
         table.add_column(title, justify="right", no_wrap=True)
-    for layer in network.layers:
-        field = layer.receptive_field
-        table.add_row(
-            layer.name,
-            _type(layer),
-            _shape(layer.output_shape),
-            _count(layer.parameters),
-            _count(layer.multiply_adds),
-            _bytes(layer.activation_bytes),
-            "?" if field is None else field if isinstance(field, str) else _pixels(field),
-        )
+    for row in layer_rows(network):
+        table.add_row(*row)
     table.add_section()
-    table.add_row(
-        "total",
-        f"{network.name} on {_shape(network.input_shape)}",
-        "",
-        _count(network.parameters),
-        _total(network),
-        _bytes(network.activation_bytes),
-        "",
-        style="bold",
-    )
+    table.add_row(*total_row(network), style="bold")
     wide_console().print(table)
-    print("\nmultiply-adds and memory (float32) are per image; field is the receptive field, in pixels of the image")
-    unknown = list(dict.fromkeys(layer.kind for layer in network.layers if layer.multiply_adds is None))
-    if unknown:
-        print(f"?: unknown; what these layers compute is not analyzed: {', '.join(unknown)}")
-    elif not network.is_known:
-        print("?: unknown, since positions of the feature map do not correspond to positions in the image")
+    print(f"\n{LEGEND}")
+    note = unknown_note(network)
+    if note:
+        print(note)
     print()
 
 
@@ -187,44 +169,3 @@ def _print_findings(findings: Sequence["Finding"]) -> None:
         print()
     if not findings:
         console.print("no advice")
-
-
-def _type(layer: "LayerRecord") -> str:
-    if layer.conv is not None:
-        # Without the initializer, which is usually the same in every line.
-        text = f"{layer.kind} {dataclasses.replace(layer.conv.layer, kernel_initializer='glorot_uniform')}"
-    elif "pool_size" in layer.settings:
-        text = f"{layer.kind} {_shape(layer.settings['pool_size'])}"
-    elif layer.kind == "Dropout":
-        text = f"{layer.kind} {layer.settings['rate']:g}"
-    elif layer.kind == "Dense":
-        text = f"{layer.kind} {layer.output_shape[-1]}"
-    else:
-        text = layer.kind
-    activation = layer.settings.get("activation", "linear")
-    return text if activation == "linear" else f"{text} {activation}"
-
-
-def _shape(sizes: Sequence[int]) -> str:
-    return "x".join(str(size) if size else "?" for size in sizes)
-
-
-def _pixels(field: Sequence[int]) -> str:
-    return _shape(field[:1] if len(set(field)) == 1 else field)
-
-
-def _count(number: int | None) -> str:
-    if number is None:
-        return "?"
-    return f"{number:,}" if number else "-"
-
-
-def _total(network: "Network") -> str:
-    """Return the multiply-adds of all layers, or of those for which they are known."""
-    if network.multiply_adds is not None or not network.least_multiply_adds:
-        return _count(network.multiply_adds)
-    return f"at least {network.least_multiply_adds:,}"
-
-
-def _bytes(count: int | None) -> str:
-    return "?" if count is None else size_text(count)

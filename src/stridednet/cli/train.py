@@ -180,6 +180,8 @@ def _print_result(result: "Result", plot: Path | None, *, as_json: bool) -> None
         f"{training['images_per_second']:,.0f} images/s"
     )
     print(f"run: {path_text(result.run.folder)}")
+    if result.run.page.is_file():
+        print(f"report: {path_text(result.run.page)}")
     if plot is not None:
         print(f"figure: {path_text(plot)}")
 

@@ -6,14 +6,12 @@ a moved or renamed data set is not.
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +32,7 @@ from stridednet.data.decode import (
     resize,
 )
 from stridednet.data.manifest import Manifest, Picture, Problem
+from stridednet.data.quiet import quiet_decoders
 from stridednet.data.samples import Kind, Ranges, SampleRange, extremes, kind_of_samples, usual_range
 from stridednet.errors import StorageError
 from stridednet.machine import usable_cores
@@ -68,7 +67,7 @@ class Pictures:
     ranges: Ranges
 
 
-def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> Pictures:
+def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True, ranges: Ranges | None = None) -> Pictures:
     """Load the pictures of a manifest from the cache, or decode them on all cores.
 
     Memory use is bounded: each core decodes one picture at a time into a memory-mapped file. If the cache is not
@@ -78,25 +77,25 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True) -> P
         manifest: The pictures, as returned by `scan`.
         size: Height and width of the images, in pixels.
         use_cache: Whether to use the cache; False decodes all pictures and keeps them in memory.
-
+        ranges: Which samples of more than 8 bits become 0 and 255; None for the ranges of these pictures.
     """
     digests = _digests(manifest.pictures)
     entry: _Entry | None = None
     from_cache = False
     if use_cache:
-        folder = cache_folder() / "decoded" / _key(digests, size)
+        folder = cache_folder() / "decoded" / _key(digests, size, ranges)
         from_cache = folder.is_dir()
         try:
             if not from_cache:
-                _decode_into(folder, manifest.pictures, size)
+                _decode_into(folder, manifest.pictures, size, ranges)
             entry = _read_entry(folder)
         except (StorageError, OSError):
             from_cache = False
         except (ValueError, LookupError):  # corrupt, for example after a power failure
             shutil.rmtree(folder, ignore_errors=True)
-            return load_pictures(manifest, size, use_cache=not folder.exists())
+            return load_pictures(manifest, size, use_cache=not folder.exists(), ranges=ranges)
     if entry is None:
-        entry = _decode_all(manifest.pictures, np.empty((len(digests), size, size, 3), np.uint8))
+        entry = _decode_all(manifest.pictures, np.empty((len(digests), size, size, 3), np.uint8), ranges)
     reasons = entry.reasons
     problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
     stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
@@ -118,7 +117,7 @@ class _Entry:
     images: Pixels
     fingerprints: NDArray[np.float32]
     reasons: dict[int, str]
-    ranges: dict[Kind, SampleRange]
+    ranges: Ranges
 
 
 def _read_entry(folder: Path) -> _Entry:
@@ -135,7 +134,7 @@ def _read_entry(folder: Path) -> _Entry:
     )
 
 
-def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
+def _decode_into(folder: Path, pictures: Sequence[Picture], size: int, ranges: Ranges | None) -> None:
     with folder_made_whole(folder) as temporary:
         images = np.lib.format.open_memmap(
             temporary / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
@@ -143,18 +142,22 @@ def _decode_into(folder: Path, pictures: Sequence[Picture], size: int) -> None:
         with (temporary / "images.npy").open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        entry = _decode_all(pictures, images)
+        entry = _decode_all(pictures, images, ranges)
         images.flush()
         np.save(temporary / "fingerprints.npy", entry.fingerprints)
-        ranges = {kind: [used.low, used.high] for kind, used in entry.ranges.items()}
-        (temporary / "notes.json").write_text(json.dumps({"problems": entry.reasons, "ranges": ranges}))
+        notes = {"problems": entry.reasons, "ranges": _as_lists(entry.ranges)}
+        (temporary / "notes.json").write_text(json.dumps(notes))
     _evict(folder.parent, keep=folder)
 
 
-def _decode_all(pictures: Sequence[Picture], images: Pixels) -> _Entry:
+def _as_lists(ranges: Ranges) -> dict[str, list[float]]:
+    return {kind: [used.low, used.high] for kind, used in ranges.items()}
+
+
+def _decode_all(pictures: Sequence[Picture], images: Pixels, given: Ranges | None) -> _Entry:
     """Decode pictures into an array ``(n, size, size, 3)``."""
     fingerprints = np.zeros((len(pictures), FINGERPRINT_LENGTH), np.float32)
-    ranges = _sample_ranges(pictures)
+    ranges = _sample_ranges(pictures) if given is None else given
     size = images.shape[1]
 
     def work(start: int) -> dict[int, str]:
@@ -172,7 +175,7 @@ def _decode_all(pictures: Sequence[Picture], images: Pixels) -> _Entry:
                 reasons[row] = str(error)
         return reasons
 
-    with _quiet_decoders():
+    with quiet_decoders():
         reasons = {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
     return _Entry(images, fingerprints, reasons, ranges)
 
@@ -191,7 +194,7 @@ def _sample_ranges(pictures: Sequence[Picture]) -> dict[Kind, SampleRange]:
                 found.append((kind_of_samples(samples), extremes(samples)))
         return found
 
-    with _quiet_decoders():
+    with quiet_decoders():
         found = [item for part in _on_all_cores(work, len(pictures)) for item in part]
     kinds: tuple[Kind, ...] = ("integer", "float")
     return {
@@ -224,31 +227,9 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
             raise
 
 
-@contextmanager
-def _quiet_decoders() -> Iterator[None]:
-    """Silence the decoders' warnings about invalid metadata and bytes.
-
-    They do not name the file, and unreadable files are reported by name anyway. libjpeg writes directly to the
-    standard error of the process, which is therefore redirected.
-    """
-    log = logging.getLogger("PIL")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    screen = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            yield
-    finally:
-        log.setLevel(level)
-        os.dup2(screen, 2)
-        os.close(screen)
-
-
-def _key(digests: Sequence[str], size: int) -> str:
-    return hashlib.sha256("\n".join([_DECODER, str(size), *digests]).encode()).hexdigest()[:32]
+def _key(digests: Sequence[str], size: int, ranges: Ranges | None) -> str:
+    given = [] if ranges is None else [json.dumps(_as_lists(ranges), sort_keys=True)]
+    return hashlib.sha256("\n".join([_DECODER, str(size), *given, *digests]).encode()).hexdigest()[:32]
 
 
 def _evict(cache: Path, keep: Path) -> None:

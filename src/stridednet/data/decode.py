@@ -101,6 +101,29 @@ def read_picture(content: bytes, size: int, ranges: Ranges | None = None) -> Pix
         raise UnusablePictureError(f"truncated or corrupt: {reason}") from None
 
 
+def read_image(picture: Image.Image, ranges: Ranges | None = None) -> Pixels:
+    """Convert an image that Pillow has opened, as `read_picture` converts files, but without reducing large JPEGs.
+
+    Args:
+        picture: An image of any mode; it is not changed.
+        ranges: Which samples of more than 8 bits become 0 and 255; None for the picture's own range.
+
+    Returns:
+        Pixels ``(height, width, 3)``, RGB, uint8, upright.
+
+    Raises:
+        UnusablePictureError: The image is truncated, corrupt, too large, or of a mode that is not read.
+    """
+    if picture.width * picture.height > MAX_PIXELS:
+        raise UnusablePictureError(f"more than {MAX_PIXELS:,} pixels; resize it")
+    try:
+        if picture.mode == "F" or picture.mode.startswith("I"):
+            return _from_samples(np.asarray(picture), ranges or {}, _orientation(picture))
+        return _rgb(_upright(picture))
+    except _DAMAGE as error:
+        raise UnusablePictureError(f"truncated or corrupt: {error}") from None
+
+
 def reduction(content: bytes, size: int) -> int:
     """Return by how much `read_picture` reduces a JPEG at a given ``size``: 1, 2, 4 or 8; 1 for other formats."""
     if not content.startswith(_JPEG_START):

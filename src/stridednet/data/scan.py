@@ -80,6 +80,7 @@ def scan(
     labels_from: str = "",
     exclude: Sequence[str] = (),
     skip_empty: bool = False,
+    to_train: bool = True,
 ) -> Manifest:
     """List the pictures of a data set. Nothing is written into the data set.
 
@@ -95,6 +96,8 @@ def scan(
         exclude: Files and folders to ignore, as patterns with ``*`` and ``?``: of names, or with a slash of paths
             relative to the data set.
         skip_empty: Whether to leave out classes without training pictures. By default, they are an error.
+        to_train: Whether a classifier is trained on the pictures. If not, one class is enough, no class needs training
+            pictures, and ``labels`` may contain classes of which there are no pictures.
 
     Returns:
         The manifest: sorted ``labels``, and ``pictures`` sorted by class and path, each with its ``path``, ``label``
@@ -119,6 +122,8 @@ def scan(
         found = _from_labels(tree, labels_from)
     else:
         found = _from_folders(tree, find_layout(tree, _left_out(dataset, wanted), wanted), wanted)
+    if not to_train:
+        return _all_of(tree, found, wanted, archive)
     chosen = _chosen_labels(tree, found, wanted)
     trained = {picture.label for picture in found.pictures if picture.subset in (None, "train")}
     empty = [label for label in chosen if label not in trained]
@@ -139,6 +144,17 @@ def scan(
         (*found.notes, *_notes(tree, [*empty, *(() if wanted else found.untrained)])),
         archive,
     )
+
+
+def _all_of(tree: Tree, found: "_Found", wanted: Sequence[str], archive: str) -> Manifest:
+    """Return the manifest of pictures on which no classifier is trained."""
+    if not found.pictures:
+        raise DataError(f"{tree.shown(tree.root)} has no pictures in class folders; {found.hint()}")
+    selected = set(map(printable, wanted))
+    pictures = tuple(one for one in found.pictures if not selected or printable(one.label) in selected)
+    labels = tuple(sorted({picture.label for picture in pictures}))
+    problems = tuple(problem for problem, label in found.problems if label is None or label in labels)
+    return Manifest(tree.root, labels, pictures, problems, found.ignored, (*found.notes, *_notes(tree, ())), archive)
 
 
 @dataclass(frozen=True)

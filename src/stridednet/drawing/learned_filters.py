@@ -46,12 +46,18 @@ def learned_example(model: keras.Model, name: str, image: Path | None) -> LayerE
         origin_of(image),
         picture,
         values,
-        tuple(_filters(layer, facts.input_shape[2])[:shown]),
+        tuple(filters_of(layer, facts.input_shape[2])[:shown]),
         about + "The ReLU is applied even if the model does not have one here.",
     )
 
 
-def _filters(layer: Any, channels: int) -> list[Filter]:
+def filters_of(layer: Any, channels: int) -> list[Filter]:
+    """Return the filters of a `Conv2D` layer; outside of a filter's group, its weights are 0.
+
+    Args:
+        layer: A built layer.
+        channels: Number of channels of its input.
+    """
     kernels: Array = keras.ops.convert_to_numpy(layer.kernel)
     biases: Array = keras.ops.convert_to_numpy(layer.bias) if layer.use_bias else np.zeros(layer.filters, np.float32)
     per_group, filters_of_group = kernels.shape[2], layer.filters // layer.groups

@@ -71,16 +71,29 @@ class Predictor:
         Raises:
             InputError: A batch does not have the model's input shape.
         """
-        parts = [self._graph.outputs(self._graph.run(self._tensor(batch), ForwardPass())) for batch in batches]
+        tensors = (image_tensor(batch, self._input_shape, self._device) for batch in batches)
+        parts = [self._graph.outputs(self._graph.run(tensor, ForwardPass())) for tensor in tensors]
         outputs: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
         return outputs
 
-    def _tensor(self, images: NDArray[np.generic]) -> torch.Tensor:
-        shape = images.shape
-        expected = self._input_shape
-        if len(shape) != len(expected) + 1 or any(
-            size not in (None, found) for size, found in zip(expected, shape[1:], strict=True)
-        ):
-            wanted = ", ".join("any" if size is None else str(size) for size in expected)
-            raise InputError(f"images: the model takes arrays of shape (n, {wanted}). Received: {shape}")
-        return torch.from_numpy(np.ascontiguousarray(images)).to(self._device)
+
+def image_tensor(
+    images: NDArray[np.generic], input_shape: tuple[int | None, ...], device: torch.device
+) -> torch.Tensor:
+    """Return images as a tensor, of their own type, after checking their shape.
+
+    Args:
+        images: ``(n, height, width, channels)``, as a model takes them.
+        input_shape: The model's input shape without the batch; None where any size is accepted.
+        device: Where the model is computed.
+
+    Raises:
+        InputError: The images do not have the model's input shape.
+    """
+    shape = images.shape
+    if len(shape) != len(input_shape) + 1 or any(
+        size not in (None, found) for size, found in zip(input_shape, shape[1:], strict=True)
+    ):
+        wanted = ", ".join("any" if size is None else str(size) for size in input_shape)
+        raise InputError(f"images: the model takes arrays of shape (n, {wanted}). Received: {shape}")
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device)

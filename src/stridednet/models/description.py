@@ -53,7 +53,7 @@ def describe(model: keras.Model) -> Network:
                 f"model '{model.name}' accepts images of any size, so it has no fixed cost; give keras.Input a shape. "
                 f"Received: input shape {tuple(tensor.shape)}"
             )
-    image = origin_of_image(shapes[0], _channel_axis(model, len(shapes[0])))
+    image = origin_of_image(shapes[0], channel_axis(model, len(shapes[0])))
     values = [_Value(shape, image if shape == shapes[0] else None) for shape in shapes]
     description = _Description(tuple(size for size, axis in zip(shapes[0], image.axes, strict=True) if axis))
     description.add_model(model, values, "", ())
@@ -182,7 +182,7 @@ def _sizes(shape: Any) -> Sizes:
     return tuple(size or 0 for size in shape[1:])
 
 
-def _channel_axis(model: Any, rank: int) -> int | None:
+def channel_axis(model: Any, rank: int) -> int | None:
     """Return the axis of the channels in a model's input, without the batch; None if it has none."""
     layout, steps, flat = _first_layout(model)
     if rank < 2 or (rank == 2 and not flat):

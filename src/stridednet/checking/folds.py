@@ -1,0 +1,124 @@
+"""Out-of-fold probabilities: each picture is classified by a model trained without it and without its copies."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stridednet.data.batches import Batch, one_hot
+from stridednet.data.cache import Pictures
+from stridednet.data.copies import Copies
+from stridednet.data.prepare import TrainingData
+from stridednet.data.split import Split
+from stridednet.errors import DataError
+from stridednet.evaluation.predictions import Predictions
+from stridednet.executor.backend import Backend
+from stridednet.executor.scores import RunningScores
+from stridednet.executor.trainer import Trainer
+from stridednet.pipeline import fit
+from stridednet.recipe import Recipe
+from stridednet.training.observer import Observer, Workload
+
+
+def assign_folds(classes: NDArray[np.intp], groups: Sequence[Sequence[int]], count: int, seed: int) -> NDArray[np.intp]:
+    """Return the number of each picture's fold, ``(n,)``: stratified by class, with copies in the same fold.
+
+    Args:
+        classes: The class of each picture, ``(n,)``.
+        groups: Rows of pictures that are copies of each other.
+        count: Number of folds.
+        seed: Random seed of the assignment.
+
+    Raises:
+        DataError: No class has as many pictures as there are folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if np.bincount(classes).max() < count:
+        raise DataError(f"no class has {count} usable images, one for each fold; use fewer `folds`, or add images")
+    group_of = np.arange(len(classes))
+    for rows in groups:
+        group_of[list(rows)] = rows[0]
+    folds = np.empty(len(classes), np.intp)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class with fewer pictures than folds: the caller knows.
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(classes)), classes, group_of)):
+            folds[held_out] = number
+    return folds
+
+
+def predict_out_of_fold(
+    recipe: Recipe, pictures: Pictures, copies: Copies, count: int, backend: Backend, observer: Observer
+) -> Predictions:
+    """Train a model for each fold on the pictures of all other folds, and return its probabilities for the fold.
+
+    All pictures are used, whichever subset they are in.
+
+    Args:
+        recipe: A resolved recipe; its seed also assigns the folds.
+        pictures: The decoded pictures.
+        copies: Which of them are copies of each other.
+        count: Number of folds.
+        backend: How to compute.
+        observer: Is notified of messages and of the steps of all trainings, as if they were one training.
+
+    Raises:
+        DataError: No class has as many pictures as there are folds.
+        ModelError: The model cannot be built.
+        TrainingError: The loss became NaN or infinite.
+    """
+    manifest = pictures.manifest
+    labels = [picture.label for picture in manifest.pictures]
+    targets = one_hot(labels, manifest.labels)
+    truth = targets.argmax(axis=1)
+    folds = assign_folds(truth, copies.groups, count, recipe.seed)
+    smallest = min(len(truth) - int(size) for size in np.bincount(folds, minlength=count))
+    recipe = recipe.sized(smallest, len(manifest.labels))
+    epochs = int(recipe.epochs)
+    recipe = recipe.replace({"validation_freq": epochs})  # the curve of a fold is not used
+    batch = min(int(recipe.batch_size), smallest)
+    probabilities = np.empty(targets.shape, np.float32)
+    observer.on_start(Workload(count * epochs, smallest // batch, batch))
+    try:
+        for fold in range(count):
+            held_out = np.flatnonzero(folds == fold)
+            split = Split(np.flatnonzero(folds != fold), np.array([], np.intp), held_out)
+            data = TrainingData(pictures, split, targets, [], "", copies, copies.groups)
+            trainer, _ = fit(recipe, data, backend, _StepsOfFold(observer, fold * epochs))
+            probabilities[held_out] = _probabilities(trainer, data, mirror=recipe.augmentation.horizontal_flip)
+            accuracy = (probabilities[held_out].argmax(axis=1) == truth[held_out]).mean()
+            observer.on_message(
+                f"fold {fold + 1}/{count}: trained on {len(split.train):,} pictures, "
+                f"accuracy on the other {len(held_out):,}: {accuracy:.3f}"
+            )
+    finally:
+        observer.on_end()
+    paths = tuple(manifest.relative(picture.path) for picture in manifest.pictures)
+    return Predictions(manifest.labels, paths, truth, probabilities)
+
+
+def _probabilities(trainer: Trainer, data: TrainingData, *, mirror: bool) -> NDArray[np.float32]:
+    """Return the probabilities for the test subset; with ``mirror``, the means for the images and their mirror images.
+
+    The means are less noisy, and a model that was trained on mirrored images classifies both equally well.
+    """
+    probabilities = trainer.predict(data.batches("test"))
+    if not mirror:
+        return probabilities
+    mirrored = (Batch(batch.images[:, :, ::-1], batch.targets) for batch in data.batches("test"))
+    mean: NDArray[np.float32] = np.mean([probabilities, trainer.predict(mirrored)], axis=0)
+    return mean
+
+
+class _StepsOfFold(Observer):
+    """Passes on the steps of a fold's training, with the epochs of earlier folds counted."""
+
+    def __init__(self, observer: Observer, epochs_before: int) -> None:
+        self._observer = observer
+        self._epochs_before = epochs_before
+
+    def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
+        self._observer.on_step(self._epochs_before + epoch, step, scores)

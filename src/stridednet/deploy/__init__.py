@@ -1,0 +1,1 @@
+"""A finished run in use: predictions for pictures, with and without Keras."""

@@ -1,0 +1,1 @@
+"""``report.html``: a run and its evaluation as one self-contained page."""
