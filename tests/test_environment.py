@@ -326,6 +326,22 @@ def test_a_figure_that_cannot_be_written_loses_nothing(digits: Path, tmp_path: P
     assert (tmp_path / "run" / "plot.png").is_file()
 
 
+@pytest.mark.parametrize(("name", "function"), [("report.html", "report_page"), ("README.md", "model_card")])
+def test_a_page_that_cannot_be_made_loses_nothing_else(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, function: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("no such\ncolor")
+
+    pictures, run = copy_digits(digits, tmp_path / "few", "01", 20), tmp_path / "run"
+    monkeypatch.setattr(f"stridednet.evaluation.illustrate.{function}", fails)
+    with pytest.raises(FigureError) as caught:
+        stridednet.train(pictures, "tutorial", SMALL | {"epochs": 1}, out=run)
+    assert str(caught.value) == f"the run {run} is finished, but {name} is missing: ValueError: no such color"
+    assert caught.value.result.report == Run.open(run).report
+    assert {"plot.png", "report.html", "README.md"} - {path.name for path in run.iterdir()} == {name}
+
+
 def test_a_figure_that_cannot_be_drawn_is_one_line_after_the_report(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,18 @@ def test_the_report_holds_every_number(finished: Path) -> None:
     assert f"{report['report']['accuracy']:.2f}" in (finished / "report.txt").read_text()
 
 
+def test_the_page_and_the_model_card_are_of_this_run(finished: Path) -> None:
+    report = json.loads((finished / "report.json").read_text())
+    sentence = f"{report['report']['accuracy']:.1%} of 30 test pictures are classified correctly"
+    for name in ("report.html", "README.md"):
+        assert sentence in (finished / name).read_text(), name
+    tested = [
+        line.split(",")[0] for line in (finished / "split.csv").read_text().splitlines() if line.endswith(",test")
+    ]
+    page = (finished / "report.html").read_text()
+    assert [path for path in tested if path in page] == tested
+
+
 PLAIN_KERAS = """
 import sys
 import keras, numpy as np
@@ -191,12 +203,15 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
 def test_a_run_that_lacks_only_its_report_is_finished(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    for name in ("report.json", "report.txt", "model.keras", "plot.png"):
+    missing = ("report.json", "report.txt", "model.keras", "plot.png", "report.html", "README.md")
+    for name in missing:
         (run / name).unlink()
     stridednet.resume(run, plot=tmp_path / "figure.png")
     assert_same_result(finished, run)
     assert (run / "history.csv").read_bytes() == (finished / "history.csv").read_bytes()
     assert (tmp_path / "figure.png").read_bytes() == (finished / "plot.png").read_bytes()
+    for name in ("report.html", "README.md"):
+        assert (run / name).read_bytes() == (finished / name).read_bytes(), name
 
 
 def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) -> None:

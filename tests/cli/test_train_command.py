@@ -136,7 +136,9 @@ def test_a_training_without_a_terminal_prints_lines(few_digits: Path, warm_comma
     assert len(epochs) == 3
     assert all(re.fullmatch(pattern, line) for line in epochs)
     assert (tmp_path / "runs" / "train" / "few-accurate" / "report.txt").read_text() in done.stdout
-    assert lines[-2:] == ["run: runs/train/few-accurate", "figure: figure.png"]
+    folder = "runs/train/few-accurate"
+    assert lines[-3:] == [f"run: {folder}", f"report: {folder}/report.html", "figure: figure.png"]
+    assert "</html>" in (tmp_path / folder / "report.html").read_text()
     assert (tmp_path / "figure.png").is_file()
     assert "\x1b" not in done.stdout
 

@@ -109,7 +109,7 @@ def _probabilities(trainer: Trainer, data: TrainingData, *, mirror: bool) -> NDA
     if not mirror:
         return probabilities
     mirrored = (Batch(batch.images[:, :, ::-1], batch.targets) for batch in data.batches("test"))
-    mean: NDArray[np.float32] = (probabilities + trainer.predict(mirrored)) / 2
+    mean: NDArray[np.float32] = np.mean([probabilities, trainer.predict(mirrored)], axis=0)
     return mean
 
 

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from collections import Counter
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,6 +13,7 @@ import jinja2
 from stridednet.data.archive import dataset_name
 from stridednet.data.tree import shown
 from stridednet.evaluation.page.classes import class_rows
+from stridednet.evaluation.page.data_set import SUBSETS
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.frame import number, percent
 from stridednet.evaluation.page.verdict import kind_of_pictures, training_sizes, verdict
@@ -28,9 +30,7 @@ def model_card(name: str, material: Material) -> str:
     """
     judged, trained = verdict(material), training_sizes(material)
     rows = class_rows(material)
-    counts: dict[str, int] = {}
-    for one in material.split:
-        counts[one.subset] = counts.get(one.subset, 0) + 1
+    counts = Counter(one.subset for one in material.split)
     return _template().render(
         name=name,
         material=material,
@@ -40,7 +40,7 @@ def model_card(name: str, material: Material) -> str:
         pictures=kind_of_pictures(material.evaluation.subset),
         rows=rows[:_MOST_CLASSES],
         hidden=max(0, len(rows) - _MOST_CLASSES),
-        counts=counts,
+        counts={name: counts[name] for name in SUBSETS if counts[name]},
         smallest=min(trained.values(), default=0),
         metrics=_metrics(material),
         report=material.report,
@@ -75,7 +75,7 @@ def quoted(text: str) -> str:
     >>> print(quoted('a "b": c'))
     "a \"b\": c"
     """
-    return json.dumps(text)
+    return json.dumps(shown(text), ensure_ascii=False)
 
 
 def plain(text: str) -> str:

@@ -1,6 +1,6 @@
 """Confidence intervals of proportions, of F1 scores and of paired differences, and McNemar's test.
 
-All intervals are score intervals: they stay in the possible range, and have a width even where a model makes no mistake.
+All intervals are score intervals: they stay in the possible range, and have a width even where no mistake was made.
 """
 
 import math
@@ -44,8 +44,8 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> Interval:
 def f1_interval(hits: int, false_alarms: int, misses: int, level: float = LEVEL) -> Interval:
     """Return an interval of the F1 score of a class.
 
-    ``F1 = 2 J / (1 + J)`` with ``J = hits / (hits + false_alarms + misses)``. The images that belong to the class or are
-    predicted as it form a binomial sample of which ``J`` is the proportion of hits, and F1 increases with ``J``: so the
+    ``F1 = 2 J / (1 + J)`` with ``J = hits / (hits + false_alarms + misses)``. The images that belong to the class or
+    are predicted as it form a binomial sample of which ``J`` is the proportion of hits, and F1 increases with it. The
     limits are Wilson's limits of ``J``, transformed. Lam, Gopal and Qian 2023, "Confidence Intervals for the F1 Score:
     A Comparison of Four Methods" (arXiv:2309.14621), call it the indirect Wilson method; ``J`` is the F* of Hand,
     Christen and Kirielle 2021 (doi:10.1007/s10994-021-05964-1).
@@ -130,7 +130,7 @@ def _combined(one: float, other: float, correlation: float) -> float:
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Return the p-value of McNemar's exact test that two models are equally accurate.
 
-    McNemar 1947 (doi:10.1007/BF02295996): only images that exactly one model classifies correctly tell the models apart.
+    McNemar 1947 (doi:10.1007/BF02295996): only images that exactly one model classifies correctly tell them apart.
     If both are equally accurate, each of these is as likely to be one model's as the other's, so the p-value is that of
     a two-sided binomial test with probability 1/2. It is 1 without such images.
 

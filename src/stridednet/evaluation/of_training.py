@@ -45,7 +45,7 @@ class TrainingEvaluation:
 
     def file(self, row: int) -> Path:
         """Return the path of a picture's file."""
-        return self.data.manifest.pictures[self._rows[row]].path
+        return self.data.manifest.pictures[int(self._rows[row])].path
 
     @property
     def _rows(self) -> NDArray[np.intp]:

@@ -1,6 +1,7 @@
 """What a model says about pictures whose classes are known: the input of every evaluation."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +23,19 @@ class Predictions:
     truth: NDArray[np.intp]
     probabilities: NDArray[np.float32]
 
-    @property
+    @cached_property
     def guess(self) -> NDArray[np.intp]:
         """The most probable class of each picture, ``(n,)``."""
         guess: NDArray[np.intp] = self.probabilities.argmax(axis=1)
         return guess
 
-    @property
+    @cached_property
     def confidence(self) -> NDArray[np.float32]:
         """The probability of the most probable class of each picture, ``(n,)``."""
         confidence: NDArray[np.float32] = self.probabilities.max(axis=1)
         return confidence
 
-    @property
+    @cached_property
     def wrong(self) -> NDArray[np.intp]:
         """The rows of the pictures that are misclassified, the most confident first."""
         rows = np.flatnonzero(self.guess != self.truth)

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.gallery import Gallery, Thumbnail
+from stridednet.evaluation.page.thumbnails import LOSSLESS, data_address
 
 MOST_CLASSES = 20  # of a matrix with a button in each cell
-_LISTED = 40  # paths of a cell that are listed without a picture
 _MOST_CONFUSIONS = 60  # cells with pictures, of more classes than that
+_RIGHT, _WRONG = (79, 130, 235), (219, 98, 52)  # visible on light and on dark pages
 
 
 @dataclass(frozen=True)
@@ -50,27 +52,30 @@ class Cell:
 
 @dataclass(frozen=True)
 class Confusion:
-    """The matrix: ``opened`` are the cells with their pictures, ``rows`` the matrix, or all cells of a compact one."""
+    """The matrix; ``opened`` are the cells with their pictures.
+
+    The matrix is ``rows``, or of more than `MOST_CLASSES` classes ``drawn``: a ``data:`` address of an image with one
+    pixel for each cell.
+    """
 
     rows: tuple[tuple[Cell, ...], ...]
-    compact: bool
+    drawn: str | None
     opened: tuple[Cell, ...]
     mistakes: int  # number of different confusions
-
-    @property
-    def filled(self) -> tuple[Cell, ...]:
-        """The cells with pictures, whether they can be opened or not."""
-        return tuple(cell for row in self.rows for cell in row if cell.count)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many pictures are shown: of each cell, and of all cells of mistakes and of correct pictures together."""
+    """How many pictures are shown: of each cell, and of all cells of mistakes and of correct pictures together.
+
+    ``paths_per_cell`` more are listed without a picture.
+    """
 
     wrong_per_cell: int = 16
     right_per_cell: int = 6
     wrong: int = 160
     right: int = 90
+    paths_per_cell: int = 40
 
 
 def confusion(material: Material, gallery: Gallery, limits: Limits) -> Confusion:
@@ -83,32 +88,40 @@ def confusion(material: Material, gallery: Gallery, limits: Limits) -> Confusion
     classes = len(predictions.labels)
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (predictions.truth, predictions.guess), 1)
-    totals = counts.sum(axis=1)
-    rows = tuple(
-        tuple(
-            Cell(truth, guess, int(counts[truth, guess]), float(counts[truth, guess] / max(1, totals[truth])))
-            for guess in range(classes)
-        )
-        for truth in range(classes)
-    )
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+
+    def cell(truth: int, guess: int) -> Cell:
+        return Cell(truth, guess, int(counts[truth, guess]), float(shares[truth, guess]))
+
+    filled = [cell(truth, guess) for truth, guess in np.argwhere(counts).tolist()]
+    wrong = [one for one in filled if not one.right]
+    wrong.sort(key=lambda one: -one.count)  # stable: in the order of the classes
+    right = [one for one in filled if one.right]
     compact = classes > MOST_CLASSES
-    wrong = [cell for row in rows for cell in row if cell.count and not cell.right]
-    wrong.sort(key=lambda cell: -cell.count)  # stable: in the order of the classes
-    right = [rows[column][column] for column in range(classes) if rows[column][column].count]
+    rows = () if compact else tuple(tuple(cell(truth, guess) for guess in range(classes)) for truth in range(classes))
     opened = []
     for cells, per_cell, most in (
         (wrong[:_MOST_CONFUSIONS] if compact else wrong, limits.wrong_per_cell, limits.wrong),
         ([] if compact else right, limits.right_per_cell, limits.right),
     ):
         left = most
-        for cell in cells:
-            filled = _with_pictures(cell, material, gallery, min(per_cell, left))
-            left -= len(filled.pictures)
-            opened.append(filled)
-    return Confusion(rows, compact, tuple(opened), len(wrong))
+        for one in cells:
+            shown = _with_pictures(one, material, gallery, min(per_cell, left), limits.paths_per_cell)
+            left -= len(shown.pictures)
+            opened.append(shown)
+    return Confusion(rows, _drawn(shares) if compact else None, tuple(opened), len(wrong))
 
 
-def _with_pictures(cell: Cell, material: Material, gallery: Gallery, most: int) -> Cell:
+def _drawn(shares: NDArray[np.float64]) -> str:
+    """Draw a matrix with one pixel for each cell; the larger its share, the more opaque."""
+    pixels = np.zeros((*shares.shape, 4), np.uint8)
+    pixels[:, :, :3] = _WRONG
+    np.einsum("iic->ic", pixels)[:, :3] = _RIGHT
+    pixels[:, :, 3] = np.where(shares > 0, np.rint(255 * (0.35 + 0.65 * shares)), 0)
+    return data_address(pixels, LOSSLESS)
+
+
+def _with_pictures(cell: Cell, material: Material, gallery: Gallery, most: int, listed: int) -> Cell:
     predictions = material.predictions
     members = np.flatnonzero((predictions.truth == cell.truth) & (predictions.guess == cell.guess))
     confidence = predictions.confidence[members]
@@ -122,5 +135,5 @@ def _with_pictures(cell: Cell, material: Material, gallery: Gallery, most: int) 
             Shown(predictions.paths[row], float(predictions.confidence[row]), gallery(row))
             for row in map(int, members[:most])
         ),
-        tuple(predictions.paths[row] for row in members[most : most + _LISTED]),
+        tuple(predictions.paths[row] for row in members[most : most + listed]),
     )

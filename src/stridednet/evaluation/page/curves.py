@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stridednet.evaluation.page.chart import Plane, Point, nice_axis
+from stridednet.evaluation.page.chart import Axis, Plane, Point, nice_axis
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.training.history import EpochRow, validations
 
@@ -64,7 +64,10 @@ def _curve(name: str, on: str, train: list[Point], other: list[Point], highest: 
     epochs = [x for x, _ in train]
     # The loss from 0, so that halves look like halves; the accuracy from the lowest one, since its end matters.
     low = 0.0 if highest is None else max(0.0, min(values) - 0.05)
-    plane = Plane(nice_axis(epochs[0], epochs[-1], 6, whole=True), nice_axis(low, highest or 1.04 * max(values)))
+    across = nice_axis(epochs[0], epochs[-1], 6, whole=True)
+    if len(epochs) == 1:
+        across = Axis(epochs[0] - 1, epochs[0] + 1, (epochs[0],))
+    plane = Plane(across, nice_axis(low, highest or 1.04 * max(values)))
     ends = "; ".join(
         f"{what} {line[0][1]:.3g} to {line[-1][1]:.3g}" for what, line in (("train", train), (on, other)) if line
     )

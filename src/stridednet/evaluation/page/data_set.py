@@ -17,7 +17,7 @@ from stridednet.evaluation.page.verdict import balance_advice
 
 _LISTED = 30  # skipped files, and groups of duplicates
 _EXAMPLES = 7  # warped copies of one picture
-_SUBSETS = ("train", "val", "test", "unused")
+SUBSETS = ("train", "val", "test", "unused")
 _QUALITY = 80
 
 
@@ -57,7 +57,7 @@ def data_set(material: Material, row: int | None) -> DataSet:
         row: The picture with which augmentation is shown; None if there is none.
     """
     counts = Counter((one.label, one.subset) for one in material.split)
-    subsets = tuple(name for name in _SUBSETS if any(subset == name for _, subset in counts))
+    subsets = tuple(name for name in SUBSETS if any(subset == name for _, subset in counts))
     labels = [printable(label) for label in material.labels]
     classes = []
     for label in labels:

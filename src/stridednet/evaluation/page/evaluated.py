@@ -33,7 +33,7 @@ class Evaluated(Protocol):
         """Which pictures these are."""
 
     def image(self, row: int) -> NDArray[np.uint8]:
-        """Return a picture as the model takes it, ``(height, width, 3)``."""
+        """Return a picture as the model takes it, ``(height, width, 3)``, as an array that can be written to."""
 
     def file(self, row: int) -> Path:
         """Return the path of a picture's file."""
@@ -63,6 +63,11 @@ class Material:
     def predictions(self) -> Predictions:
         """What the model says about each picture."""
         return self.evaluation.predictions
+
+    @property
+    def model_name(self) -> str:
+        """The name of the architecture; of a model in a file, without the folder of the file."""
+        return Path(self.recipe.model.name).name
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -11,11 +11,10 @@ from stridednet.errors import ModelError
 from stridednet.evaluation.feature_maps import first_filters, stages
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.gallery import Gallery, Thumbnail
-from stridednet.evaluation.page.thumbnails import Pixels, data_address
+from stridednet.evaluation.page.thumbnails import LOSSLESS, Pixels, data_address
 
 _MOST_FILTERS = 64
 _MOST_MAPS = 16  # of a stage: those that vary the most over the picture
-_LOSSLESS = 101
 _TILE, _GAP = 48, 8  # pixels
 
 
@@ -64,6 +63,8 @@ def layers(material: Material, gallery: Gallery, row: int | None) -> Layers:
         )
     except ModelError as error:
         problems.append(str(error))
+    if not sheets and not problems:
+        problems.append("The model has no feature maps: no output of a layer with a kernel has several positions.")
     predictions = material.predictions
     label = predictions.labels[predictions.guess[row]]
     return Layers(filters, sheets, gallery(row), predictions.paths[row], label, "; ".join(dict.fromkeys(problems)))
@@ -113,4 +114,4 @@ def _sheet(name: str, about: str, tiles: list[Pixels]) -> Sheet:
         top, left = number // columns * (height + _GAP), number % columns * (width + _GAP)
         sheet[top : top + height, left : left + width, :3] = tile
         sheet[top : top + height, left : left + width, 3] = 255
-    return Sheet(name, about, (sheet.shape[1], sheet.shape[0]), data_address(sheet, _LOSSLESS))
+    return Sheet(name, about, (sheet.shape[1], sheet.shape[0]), data_address(sheet, LOSSLESS))

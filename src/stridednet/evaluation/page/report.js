@@ -1,4 +1,4 @@
-// A cell of the confusion matrix opens the pictures behind it; printing opens the most frequent confusions.
+// A cell of the confusion matrix opens the pictures behind it; printing opens the most frequent confusions and the advice.
 "use strict";
 for (const panels of document.querySelectorAll(".of-matrix")) {
   panels.classList.add("by-button");  // without scripts, the closed panels stay visible

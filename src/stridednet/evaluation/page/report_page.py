@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Size:
-    """How much a page shows: of cells, mistakes and suspected labels."""
+    """How much a page shows: of cells, mistakes, suspected labels and classes."""
 
     cells: Limits
     mistakes: int
     suspects: int
+    classes: int
 
 
 # As much of these as fits into `frame.MAX_BYTES`. The first one usually does: it is about 1 MB.
 _SIZES = (
-    Size(Limits(), 24, 24),
-    Size(Limits(6, 3, 60, 30), 12, 12),
-    Size(Limits(2, 1, 20, 10), 4, 4),
-    Size(Limits(0, 0, 0, 0), 0, 0),
+    Size(Limits(), 24, 24, 1000),
+    Size(Limits(6, 3, 60, 30, 20), 12, 12, 1000),
+    Size(Limits(2, 1, 20, 10, 5), 4, 4, 300),
+    Size(Limits(0, 0, 0, 0, 2), 0, 0, 100),
 )
 
 
@@ -101,6 +102,7 @@ def report_page(material: Material) -> str:
                 "mistakes": mistakes(material, shown, size.mistakes),
                 "suspects": suspects(material, shown, size.suspects),
                 "thumbnails": shown.thumbnails,
+                "most_classes": size.classes,
             },
         )
         if size_of(html) <= MAX_BYTES:

@@ -13,6 +13,7 @@ Pixels = NDArray[np.uint8]
 
 SIDE = 128  # pixels, the longer side; shown at half of that on a dense screen
 _QUALITY = 60
+LOSSLESS = 101
 
 
 def thumbnail(path: Path) -> str | None:
@@ -46,7 +47,7 @@ def data_address(pixels: Pixels, quality: int = _QUALITY) -> str:
 
     Args:
         pixels: ``(height, width, 3)`` or ``(height, width, 4)``, uint8.
-        quality: From 1 to 100; 101 is lossless.
+        quality: From 1 to 100, or `LOSSLESS`.
     """
     order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     _, content = cv2.imencode(".webp", cv2.cvtColor(pixels, order), [cv2.IMWRITE_WEBP_QUALITY, quality])
