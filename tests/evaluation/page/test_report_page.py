@@ -15,8 +15,8 @@ from sklearn.metrics import (
     f1_score,
     precision_recall_fscore_support,
 )
-from small_evaluation import SIZE, material_of, predictions_of, write_pictures
 
+from small_evaluation import SIZE, material_of, predictions_of, write_pictures
 from stridednet.evaluation.page.classes import class_rows
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.report_page import report_page
