@@ -41,7 +41,9 @@ def predict_command(
     explain: Annotated[
         Path | None,
         typer.Option(
-            parser=path_option, metavar="DIR", help="Folder for each picture with what speaks for its class in color."
+            parser=path_option,
+            metavar="DIR",
+            help="Folder for heatmaps (Grad-CAM): which parts of a picture speak for its class.",
         ),
     ] = None,
 ) -> None:
