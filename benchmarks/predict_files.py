@@ -41,6 +41,13 @@ def make_pictures(folder: Path, count: int) -> None:
         path.write_bytes(contents[number % DIFFERENT])
 
 
+def prepare_processes(place: Path) -> None:
+    """Let the processes find compiled Python files, which not every environment allows Python to write."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ |= {"PYTHONPYCACHEPREFIX": str(place / "compiled"), "KERAS_BACKEND": "torch"}
+    subprocess.run((sys.executable, "-c", "import stridednet.pipeline"), check=True)
+
+
 def measured(command: Sequence[str], out: Path) -> tuple[float, float]:
     """Run a process with its output in a file, and return its wall time in seconds and its peak memory in MiB."""
     started = time.perf_counter()
@@ -99,10 +106,10 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    os.environ["KERAS_BACKEND"] = "torch"
     print(f"{device()['name']}, {device()['cores']} cores")
     with TemporaryDirectory() as temporary:
         place = Path(temporary)
+        prepare_processes(place)
         run = options.run or trained(place / "run")
         compare_folders(run, place, options.pictures)
         print(f"whole processes, median of {options.rounds} runs in turns")

@@ -38,7 +38,7 @@ class RunModel:
             on_message: Called with a line if the run's ``predict.npz`` cannot be used.
         """
         self._run = run
-        self._seen = 0
+        self._seen = self._expected = 0
         self._lock = threading.Lock()
         self._by_numpy: NumpyModel | None = None
         self._by_pytorch: _Model | None = None
@@ -68,7 +68,7 @@ class RunModel:
     def expect(self, count: int) -> None:
         """Announce a number of pictures: for more than `FEW` of them, Keras is loaded at once."""
         with self._lock:
-            self._seen = max(self._seen, count)
+            self._expected = count
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities of the classes, ``(n, classes)``.
@@ -101,7 +101,7 @@ class RunModel:
             if self._by_numpy is not None and count == 1:
                 return self._by_numpy
             self._seen += count
-            if self._by_numpy is not None and self._seen <= FEW:
+            if self._by_numpy is not None and max(self._seen, self._expected) <= FEW:
                 return self._by_numpy
             if self._by_pytorch is None:
                 self._by_pytorch = self._run.predictor()
