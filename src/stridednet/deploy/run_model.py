@@ -30,14 +30,18 @@ class RunModel:
     to rounding.
     """
 
-    def __init__(self, run: RunDirectory, on_message: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, run: RunDirectory, on_message: Callable[[str], None] = lambda _: None, *, threads: int | None = None
+    ) -> None:
         """Open the model.
 
         Args:
             run: A finished run.
             on_message: Called with a line if the run's ``predict.npz`` cannot be used.
+            threads: Number of threads of PyTorch, if it computes; None to leave them as they are.
         """
         self._run = run
+        self._threads = threads
         self._seen = self._expected = 0
         self._lock = threading.Lock()
         self._by_numpy: NumpyModel | None = None
@@ -105,4 +109,8 @@ class RunModel:
                 return self._by_numpy
             if self._by_pytorch is None:
                 self._by_pytorch = self._run.predictor()
+                if self._threads is not None:
+                    import torch
+
+                    torch.set_num_threads(self._threads)
             return self._by_pytorch
