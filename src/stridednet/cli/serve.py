@@ -61,7 +61,8 @@ def _named(folders: list[Path]) -> dict[str, Path]:
     for folder in folders:
         if folder.name in found:
             raise InputError(
-                f"two runs have the same name, by which clients choose one; rename a folder: {found[folder.name]}, {folder}"
+                "two runs have the same name, by which clients choose one; rename a folder. "
+                f"Received: {found[folder.name]}, {folder}"
             )
         found[folder.name] = folder
     return found

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import stridednet  # noqa: F401  -- before keras, to choose its backend
 
 import keras  # isort: skip
 import httpx
-import numpy as np
 from keras import layers
 
 from conftest import write_run
@@ -49,10 +48,10 @@ def png(seed: int, side: int = 40) -> bytes:
     return file.getvalue()
 
 
-def wait_until(is_true: "object", what: str) -> None:
+def wait_until(is_true: Callable[[], bool], what: str) -> None:
     """Wait for a condition that another process brings about."""
     deadline = time.monotonic() + _PATIENCE
-    while not is_true():  # type: ignore[operator]
+    while not is_true():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
 

@@ -8,7 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Decoders:
         self._all: list[_Decoder] = []
         self._waiting = 0
 
-    async def __aenter__(self) -> "Decoders":
+    async def __aenter__(self) -> Self:
         """Start the processes."""
         self._all = [_Decoder() for _ in range(self._limits.decoders)]
         for decoder in self._all:
