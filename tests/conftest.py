@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,33 @@ def command(tmp_path: Path) -> Command:
 def warm_command(tmp_path: Path) -> Command:
     """Run ``stridednet`` as `command` does, but in a process that need not import Keras and PyTorch. See `warm`."""
     return lambda *arguments, env=None: run_warm(STRIDEDNET, arguments, tmp_path, env)
+
+
+@pytest.fixture
+def main_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Run ``stridednet`` in the process of the test, which is the quickest way, and the one that coverage sees."""
+    import cv2
+    import torch
+
+    from stridednet import threads
+    from stridednet.cli.main import main
+
+    def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["stridednet", *map(str, arguments)])
+        monkeypatch.setattr(threads, "_free_cores", None)  # and as it was after the test
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main()
+        out, error = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, int(caught.value.code or 0), out, error)
+
+    of_torch, of_opencv = torch.get_num_threads(), cv2.getNumThreads()
+    yield run
+    torch.set_num_threads(of_torch)
+    cv2.setNumThreads(of_opencv)
 
 
 @pytest.fixture

@@ -218,16 +218,16 @@ def test_cleanlab_is_required_before_any_work(few_digits: Path, monkeypatch: pyt
         check(few_digits)
 
 
-def test_the_command(few_digits: Path, tmp_path: Path, warm_command: Command) -> None:
+def test_the_command(few_digits: Path, tmp_path: Path, main_command: Command) -> None:
     Image.new("L", (28, 28), 60).save(few_digits / "0" / "[red]gray.png")
     options = [*OPTIONS, "--set", "epochs=1", "--folds", "2"]
-    done = warm_command("check", few_digits, *options)
+    done = main_command("check", few_digits, *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Blank pictures: 1" in done.stdout
     assert "0/[red]gray.png" in done.stdout
     assert "page:  runs/check/few/check.html" in done.stdout
     assert sorted(path.name for path in (tmp_path / "runs/check/few").iterdir()) == ["check.csv", "check.html"]
-    done = warm_command("check", few_digits, *options, "--labels", "1,2", "--seed", "1", "--json")
+    done = main_command("check", few_digits, *options, "--labels", "1,2", "--seed", "1", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["pictures"] == 80
@@ -235,9 +235,9 @@ def test_the_command(few_digits: Path, tmp_path: Path, warm_command: Command) ->
     assert result["settings"] == {"recipe": "fast", "folds": 2, "seed": 1}
     assert result["counts"]["label"] == sum(issue["issue"] == "label" for issue in result["issues"])
     assert result["files"] == ["runs/check/few-2/check.html", "runs/check/few-2/check.csv"]
-    done = warm_command("check", few_digits, "--folds", "1")
+    done = main_command("check", few_digits, "--folds", "1")
     assert (done.returncode, done.stderr) == (2, "error: --folds: expected at least 2. Received: 1\n")
-    done = warm_command("check", few_digits, "--out", few_digits / "out")
+    done = main_command("check", few_digits, "--out", few_digits / "out")
     assert done.returncode == 2
     assert "is inside the data set" in done.stderr
 

@@ -25,8 +25,8 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
-def test_own_test_subset(warm_command: Command, run: Path) -> None:
-    done = warm_command("evaluate", "run")
+def test_own_test_subset(main_command: Command, run: Path) -> None:
+    done = main_command("evaluate", "run")
     assert done.returncode == 0, done.stderr
     report = Run.open(run).report["report"]
     right, n = round(report["accuracy"] * report["support"]), report["support"]
@@ -37,9 +37,9 @@ def test_own_test_subset(warm_command: Command, run: Path) -> None:
     assert (run / "mistakes.png").is_file()
 
 
-def test_json_against_another_run(warm_command: Command, run: Path) -> None:
+def test_json_against_another_run(main_command: Command, run: Path) -> None:
     shutil.copytree(run, run.parent / "other")
-    done = warm_command("evaluate", "run", "--json", "--against", "other", "--out", "results")
+    done = main_command("evaluate", "run", "--json", "--against", "other", "--out", "results")
     assert done.returncode == 0, done.stderr
     numbers = json.loads(done.stdout)
     assert numbers["subset"] == "test"
@@ -52,22 +52,22 @@ def test_json_against_another_run(warm_command: Command, run: Path) -> None:
 
 
 @pytest.mark.usefixtures("run")
-def test_comparison_is_printed(warm_command: Command) -> None:
-    done = warm_command("evaluate", "run", "--against", "run")
+def test_comparison_is_printed(main_command: Command) -> None:
+    done = main_command("evaluate", "run", "--against", "run")
     assert "difference in accuracy: +0.0 points, 95% interval" in done.stdout
     assert "McNemar's exact test: p = 1" in done.stdout
 
 
-def test_new_data(warm_command: Command, run: Path, digits: Path) -> None:
+def test_new_data(main_command: Command, run: Path, digits: Path) -> None:
     copy_digits(digits, run.parent / "new", "019", 10, skip=50)
-    done = warm_command("evaluate", "run", "new")
+    done = main_command("evaluate", "run", "new")
     assert done.returncode == 0, done.stderr
     assert "left out, since the run has no such class: 9 (10)" in done.stdout
     assert "no pictures of the run's class 2" in done.stdout
     assert (run / "evaluations" / "new" / "report.html").is_file()
 
 
-def test_labels_from_a_table(warm_command: Command, run: Path, digits: Path) -> None:
+def test_labels_from_a_table(main_command: Command, run: Path, digits: Path) -> None:
     new = run.parent / "new"
     copy_digits(digits, new, "01", 6, skip=50)
     files = sorted(new.rglob("*.png"))
@@ -76,7 +76,7 @@ def test_labels_from_a_table(warm_command: Command, run: Path, digits: Path) -> 
         file.rename(new / f"{number}.png")
         lines.append(f"{number}.png,{file.parent.name}")
     (new / "labels.csv").write_text("\n".join(lines))
-    done = warm_command("evaluate", "run", "new", "--labels-from", "labels.csv", "--json", "--out", "results")
+    done = main_command("evaluate", "run", "new", "--labels-from", "labels.csv", "--json", "--out", "results")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["pictures"] == len(files) == 12
 
@@ -90,9 +90,9 @@ def test_labels_from_a_table(warm_command: Command, run: Path, digits: Path) -> 
         (["run", "--out", "run"], "contains other files; name a new folder"),
     ],
 )
-def test_wrong_input(warm_command: Command, run: Path, arguments: list[str], message: str) -> None:
+def test_wrong_input(main_command: Command, run: Path, arguments: list[str], message: str) -> None:
     before = sorted(run.parent.rglob("*"))
-    done = warm_command("evaluate", *arguments)
+    done = main_command("evaluate", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert message in done.stderr

@@ -50,8 +50,8 @@ def _rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_json_lines_have_the_probabilities_of_keras(run: Run, pictures: Path, warm_command: Command) -> None:
-    done = warm_command("predict", run.folder, "pictures", "--json", "--topk", "9")
+def test_json_lines_have_the_probabilities_of_keras(run: Run, pictures: Path, main_command: Command) -> None:
+    done = main_command("predict", run.folder, "pictures", "--json", "--topk", "9")
     assert (done.returncode, done.stderr) == (0, "")
     rows = _rows(done.stdout)
     assert [row["path"] for row in rows] == [
@@ -65,9 +65,9 @@ def test_json_lines_have_the_probabilities_of_keras(run: Run, pictures: Path, wa
         assert (row["label"], row["probability"]) == (row["top"][0]["label"], row["top"][0]["probability"])
 
 
-def test_csv_has_the_same_numbers(run: Run, pictures: Path, warm_command: Command) -> None:
-    rows = _rows(warm_command("predict", run.folder, pictures, "--json", "--topk", "2").stdout)
-    done = warm_command("predict", run.folder, pictures, "--csv", "--topk", "2")
+def test_csv_has_the_same_numbers(run: Run, pictures: Path, main_command: Command) -> None:
+    rows = _rows(main_command("predict", run.folder, pictures, "--json", "--topk", "2").stdout)
+    done = main_command("predict", run.folder, pictures, "--csv", "--topk", "2")
     table = list(csv.DictReader(io.StringIO(done.stdout)))
     assert done.stdout.startswith("path,label,probability,label_2,probability_2\n")
     assert [
@@ -76,14 +76,14 @@ def test_csv_has_the_same_numbers(run: Run, pictures: Path, warm_command: Comman
     ] == [(row["path"], *(item[key] for item in row["top"] for key in ("label", "probability"))) for row in rows]
 
 
-def test_the_table_lists_three_classes_by_default(run: Run, pictures: Path, warm_command: Command) -> None:
+def test_the_table_lists_three_classes_by_default(run: Run, pictures: Path, main_command: Command) -> None:
     picture = next(pictures.glob("0/*"))
-    header, line = warm_command("predict", run.folder, picture).stdout.splitlines()
+    header, line = main_command("predict", run.folder, picture).stdout.splitlines()
     assert header.split() == ["picture", "label", "probability", "followed", "by"]
-    (row,) = _rows(warm_command("predict", run.folder, picture, "--json").stdout)
+    (row,) = _rows(main_command("predict", run.folder, picture, "--json").stdout)
     cells = [str(picture), *(text for item in row["top"] for text in (item["label"], f"{item['probability']:.4f}"))]
     assert line.split() == cells
-    one = warm_command("predict", run.folder, picture, "--topk", "1").stdout.splitlines()
+    one = main_command("predict", run.folder, picture, "--topk", "1").stdout.splitlines()
     assert one[1].split() == cells[:3]
 
 
@@ -101,14 +101,14 @@ def test_few_pictures_need_neither_pytorch_nor_keras(run: Run, pictures: Path) -
     assert "HEAVY []" in done.stdout
 
 
-def test_keras_gives_the_same_results(run: Run, pictures: Path, tmp_path: Path, warm_command: Command) -> None:
+def test_keras_gives_the_same_results(run: Run, pictures: Path, tmp_path: Path, main_command: Command) -> None:
     older, other = tmp_path / "older", tmp_path / "other"
     shutil.copytree(run.folder, older)
     (older / "predict.npz").unlink()
     shutil.copytree(run.folder, other)
     (other / "model.keras").write_bytes((run.folder / "model.keras").read_bytes() + b"\0")
     usual, by_keras, changed = (
-        warm_command("predict", folder, pictures, "--json", "--topk", "3") for folder in (run.folder, older, other)
+        main_command("predict", folder, pictures, "--json", "--topk", "3") for folder in (run.folder, older, other)
     )
     assert usual.stderr == by_keras.stderr == ""
     assert (
@@ -124,7 +124,7 @@ def test_keras_gives_the_same_results(run: Run, pictures: Path, tmp_path: Path, 
 
 
 def test_a_replaced_model_is_the_one_that_answers(
-    run: Run, pictures: Path, tmp_path: Path, warm_command: Command
+    run: Run, pictures: Path, tmp_path: Path, main_command: Command
 ) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(run.folder, changed)
@@ -133,11 +133,11 @@ def test_a_replaced_model_is_the_one_that_answers(
     bias.assign(np.array([50.0, 0.0, 0.0], np.float32))
     (changed / "model.keras").unlink()
     model.save(changed / "model.keras")
-    rows = _rows(warm_command("predict", changed, pictures, "--json").stdout)
+    rows = _rows(main_command("predict", changed, pictures, "--json").stdout)
     assert {(row["label"], row["probability"]) for row in rows} == {("0", 1.0)}
 
 
-def test_broken_pictures_are_named_and_skipped(run: Run, pictures: Path, warm_command: Command) -> None:
+def test_broken_pictures_are_named_and_skipped(run: Run, pictures: Path, main_command: Command) -> None:
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing more")
     (pictures / "empty.png").touch()
     (pictures / "lost.png").symlink_to("nowhere")
@@ -147,7 +147,7 @@ def test_broken_pictures_are_named_and_skipped(run: Run, pictures: Path, warm_co
     shutil.copy(next(pictures.glob("1/*")), pictures / "sub" / "no_suffix")
     if hasattr(os, "mkfifo"):
         os.mkfifo(pictures / "pipe.jpg")  # reading it would never end
-    done = warm_command("predict", run.folder, "pictures", "--csv")
+    done = main_command("predict", run.folder, "pictures", "--csv")
     assert done.returncode == 1
     first, second, third, last = done.stderr.splitlines()
     assert first == "skipped pictures/broken.jpg: a kind of image that is not read, or a damaged file"
@@ -184,15 +184,15 @@ def _started(run: Run, *arguments: str | Path, cwd: Path | None = None) -> Itera
         (["-", "-"], "error: standard input can be read once only. Received: '-' 2 times"),
     ],
 )
-def test_wrong_input(arguments: list[str], message: str, run: Run, pictures: Path, warm_command: Command) -> None:
+def test_wrong_input(arguments: list[str], message: str, run: Run, pictures: Path, main_command: Command) -> None:
     (pictures.parent / "nothing").mkdir()
     (pictures.parent / "nothing" / "notes.txt").write_text("not an image")
-    done = warm_command("predict", run.folder, *arguments)
+    done = main_command("predict", run.folder, *arguments)
     assert (done.returncode, done.stdout, done.stderr.strip()) == (2, "", message)
 
 
-def test_not_a_run(pictures: Path, warm_command: Command) -> None:
-    done = warm_command("predict", pictures, pictures)
+def test_not_a_run(pictures: Path, main_command: Command) -> None:
+    done = main_command("predict", pictures, pictures)
     assert (done.returncode, done.stderr) == (2, f"error: {pictures} is not a run directory: it has no recipe.toml\n")
 
 
@@ -215,11 +215,11 @@ def test_standard_input_names_pictures(run: Run, pictures: Path) -> None:
     assert [Path(path).parent.name for path in paths] == ["0", "1", "1", "1", "0"]
 
 
-def test_standard_input_is_a_picture(run: Run, pictures: Path, warm_command: Command) -> None:
+def test_standard_input_is_a_picture(run: Run, pictures: Path, main_command: Command) -> None:
     picture = next(pictures.glob("1/*"))
     done = _with_input(run, pictures, picture.read_bytes())
     (row,) = _rows(done.stdout.decode())
-    (expected,) = _rows(warm_command("predict", run.folder, picture, "--json").stdout)
+    (expected,) = _rows(main_command("predict", run.folder, picture, "--json").stdout)
     assert (done.returncode, done.stderr) == (0, b"")
     assert row == expected | {"path": "-"}
 
@@ -244,7 +244,7 @@ def test_empty_standard_input(content: bytes, run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes")
-def test_odd_file_names(run: Run, pictures: Path, warm_command: Command) -> None:
+def test_odd_file_names(run: Run, pictures: Path, main_command: Command) -> None:
     odd = pictures / "odd"
     odd.mkdir()
     names = [b"two\nlines.png", b"caf\xe9.png", b'quo"te,comma.png', b"  spaces .png"]
@@ -252,20 +252,20 @@ def test_odd_file_names(run: Run, pictures: Path, warm_command: Command) -> None
         shutil.copy(next(pictures.glob("0/*")), os.path.join(os.fsencode(odd), name))  # noqa: PTH118
     known = {f"pictures/odd/{name.decode()}" for name in names if name != names[1]}
     uri = f"file://{odd}/caf%E9.png"
-    csv_rows = list(csv.DictReader(io.StringIO(warm_command("predict", run.folder, "pictures/odd", "--csv").stdout)))
+    csv_rows = list(csv.DictReader(io.StringIO(main_command("predict", run.folder, "pictures/odd", "--csv").stdout)))
     assert {row["path"] for row in csv_rows} == known | {uri}
-    json_rows = _rows(warm_command("predict", run.folder, "pictures/odd", "--json").stdout)
+    json_rows = _rows(main_command("predict", run.folder, "pictures/odd", "--json").stdout)
     assert {row["path"] for row in json_rows} == known | {uri}
-    table = warm_command("predict", run.folder, "pictures/odd").stdout.splitlines()
+    table = main_command("predict", run.folder, "pictures/odd").stdout.splitlines()
     assert len(table) == 5
     assert any(line.startswith(r"pictures/odd/two\nlines.png") for line in table)
-    assert warm_command("predict", run.folder, uri).returncode == 0  # every argument accepts this form
+    assert main_command("predict", run.folder, uri).returncode == 0  # every argument accepts this form
     done = _with_input(run, odd, b"".join(name + b"\0" for name in names))
     assert (done.returncode, len(_rows(done.stdout.decode()))) == (0, 4)
 
 
-def test_patterns_are_expanded(run: Run, pictures: Path, warm_command: Command) -> None:
-    done = warm_command("predict", run.folder, "pictures/*/*.png", "--json")
+def test_patterns_are_expanded(run: Run, pictures: Path, main_command: Command) -> None:
+    done = main_command("predict", run.folder, "pictures/*/*.png", "--json")
     assert [row["path"] for row in _rows(done.stdout)] == sorted(
         f"pictures/{path.parent.name}/{path.name}" for path in pictures.glob("*/*.png")
     )
@@ -313,10 +313,10 @@ def test_the_reader_may_stop_early(run: Run, pictures: Path, tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_explanations_are_drawn(run: Run, pictures: Path, warm_command: Command) -> None:
+def test_explanations_are_drawn(run: Run, pictures: Path, main_command: Command) -> None:
     (pictures / "broken.jpg").write_bytes(b"")
     file = next(pictures.glob("0/*"))
-    done = warm_command("predict", run.folder, "pictures", file, file, "--explain", "why", "--json")
+    done = main_command("predict", run.folder, "pictures", file, file, "--explain", "why", "--json")
     assert done.returncode == 1, done.stderr
     drawn = sorted(path.relative_to(pictures.parent / "why") for path in (pictures.parent / "why").rglob("*.png"))
     below = [path.relative_to(pictures).with_name(f"{path.name}.png") for path in pictures.glob("*/*")]

@@ -93,11 +93,15 @@ def test_pytorch_computes_after_many_images(run: Run, expected: np.ndarray, monk
         np.testing.assert_allclose(_rows(found), expected, atol=1e-6)
 
 
-def test_announced_images_are_computed_by_pytorch(run: Run, expected: np.ndarray) -> None:
-    model = RunModel(run)
-    model.expect(run_model.FEW + 1)
-    np.testing.assert_allclose(model.predict(IMAGES), expected, atol=1e-6)
-    assert model._by_pytorch is not None
+def test_announced_images(run: Run, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_model, "FEW", 10)
+    few, many = RunModel(run), RunModel(run)
+    few.expect(10)
+    many.expect(11)
+    for model, by_numpy in ((few, True), (many, False)):
+        for _ in range(2):
+            np.testing.assert_allclose(model.predict(IMAGES), expected, atol=1e-6)
+        assert (model._by_pytorch is None) == by_numpy
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "other array"])

@@ -98,6 +98,13 @@ def test_the_example_runs_in_a_kernel(tmp_path: Path, monkeypatch: pytest.Monkey
     (plot,) = _outputs_of(outputs, "run.plot()")
     assert _picture(plot.data["image/png"]).size == (1152, 864)
     assert plot.metadata["image/png"] == {"width": 576, "height": 432}
+    (accuracy,) = _outputs_of(outputs, "run.evaluate()")
+    value = opened.report["report"]["accuracy"]
+    assert accuracy.data["text/plain"].startswith(f"Score(value={value:.3f}"[:-1])
+    (said,) = _outputs_of(outputs, "run.predict(")
+    assert re.match(r"\S+\.png \[\('\d', 0\.\d+\)", said.text)
+    (explained,) = _outputs_of(outputs, "run.explain(")
+    assert _picture(explained.data["image/png"]).size == (280, 280)
     (scores,) = _outputs_of(outputs, "cross_val_score(")
     assert float(re.findall(r"accuracy (\S+)", scores.text)[0]) > 0.7
 

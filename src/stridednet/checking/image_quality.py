@@ -157,7 +157,7 @@ def find_unusual(qualities: Sequence[Quality | None]) -> list[Unusual]:
 def _far_below(values: NDArray[np.float64], factor: float) -> NDArray[np.bool_]:
     """Return which positive values are a factor below the 5th percentile.
 
-    >>> _far_below(np.array([100.0] * 9 + [40, 10]), 4).nonzero()[0].tolist()
+    >>> np.flatnonzero(_far_below(np.array([100.0] * 9 + [40, 9]), 4)).tolist()
     [10]
     """
     # "higher": among less than 20 pictures the second smallest, so that an outlier is not compared with itself.

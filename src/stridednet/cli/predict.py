@@ -41,7 +41,9 @@ def predict_command(
     explain: Annotated[
         Path | None,
         typer.Option(
-            parser=path_option, metavar="DIR", help="Folder for each picture with what speaks for its class in color."
+            parser=path_option,
+            metavar="DIR",
+            help="Folder for heatmaps (Grad-CAM): which parts of a picture speak for its class.",
         ),
     ] = None,
 ) -> None:
@@ -76,7 +78,9 @@ def predict_command(
         stack.enter_context(quiet_decoders())
         results = sys.stdout
         stack.enter_context(redirect_stdout(screen))  # of what a user's own model prints
-        model = RunModel(opened, lambda text: print(f"note: {text}", file=screen, flush=True))
+        # One thread: others decode meanwhile, and PyTorch's threads would wait for each other. On two cores, the folder
+        # of `benchmarks/predict_files.py` takes three quarters of the time.
+        model = RunModel(opened, lambda text: print(f"note: {text}", file=screen, flush=True), threads=1)
         model.expect(len(named))
         output = output_for(results, model.labels, min(topk or _USUAL_TOPK, len(model.labels)), as_json, as_csv)
         write_explanations = _explanations(opened, explain)

@@ -30,15 +30,19 @@ class RunModel:
     to rounding.
     """
 
-    def __init__(self, run: RunDirectory, on_message: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, run: RunDirectory, on_message: Callable[[str], None] = lambda _: None, *, threads: int | None = None
+    ) -> None:
         """Open the model.
 
         Args:
             run: A finished run.
             on_message: Called with a line if the run's ``predict.npz`` cannot be used.
+            threads: Number of threads of PyTorch, if it computes; None to leave them as they are.
         """
         self._run = run
-        self._seen = 0
+        self._threads = threads
+        self._seen = self._expected = 0
         self._lock = threading.Lock()
         self._by_numpy: NumpyModel | None = None
         self._by_pytorch: _Model | None = None
@@ -68,7 +72,7 @@ class RunModel:
     def expect(self, count: int) -> None:
         """Announce a number of pictures: for more than `FEW` of them, Keras is loaded at once."""
         with self._lock:
-            self._seen = max(self._seen, count)
+            self._expected = count
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities of the classes, ``(n, classes)``.
@@ -101,8 +105,12 @@ class RunModel:
             if self._by_numpy is not None and count == 1:
                 return self._by_numpy
             self._seen += count
-            if self._by_numpy is not None and self._seen <= FEW:
+            if self._by_numpy is not None and max(self._seen, self._expected) <= FEW:
                 return self._by_numpy
             if self._by_pytorch is None:
                 self._by_pytorch = self._run.predictor()
+                if self._threads is not None:
+                    import torch
+
+                    torch.set_num_threads(self._threads)
             return self._by_pytorch

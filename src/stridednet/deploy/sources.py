@@ -24,13 +24,20 @@ class Source(NamedTuple):
 
     Args:
         path: The file; ``-`` for a picture from standard input.
-        within: The path relative to the folder that was named, or the file's name.
+        folder: The folder that was named, if ``path`` was found in it.
         content: The bytes of a picture from standard input.
     """
 
     path: Path
-    within: Path
+    folder: Path | None = None
     content: bytes | None = None
+
+    @property
+    def within(self) -> Path:
+        """The path relative to the folder that was named; the file's name if the file itself was named."""
+        if self.folder is not None:
+            return self.path.relative_to(self.folder)
+        return Path(self.path.name if self.content is None else "stdin")
 
     def decoded(self, size: int, ranges: Ranges) -> Pixels:
         """Decode the picture; arguments, result and errors are those of `decode.read_picture`."""
@@ -72,7 +79,7 @@ def from_stdin(descriptor: int = 0) -> Iterator[Sequence[Source]]:
         parts = [block]
         while part := os.read(descriptor, _BLOCK):
             parts.append(part)
-        yield [Source(Path(STDIN), Path("stdin"), b"".join(parts))]
+        yield [Source(Path(STDIN), content=b"".join(parts))]
         return
     end = b"\0" if b"\0" in block else b"\n"
     rest = b""
@@ -89,7 +96,7 @@ def _named(line: bytes, end: bytes) -> list[Source]:
     if not line.strip():
         return []
     path = user_path(os.fsdecode(line), "standard input")
-    return _below(path) if path.is_dir() else [Source(path, Path(path.name))]
+    return _below(path) if path.is_dir() else [Source(path)]
 
 
 def _paths(argument: str) -> list[Path]:
@@ -108,8 +115,8 @@ def _paths(argument: str) -> list[Path]:
 
 def _below(path: Path) -> list[Source]:
     if not path.is_dir():
-        return [Source(path, Path(path.name))]
-    return [Source(file, file.relative_to(path)) for file in Tree(path).walk(path) if _may_be_image(file)]
+        return [Source(path)]
+    return [Source(file, path) for file in Tree(path).walk(path) if _may_be_image(file)]
 
 
 def _may_be_image(path: Path) -> bool:

@@ -42,7 +42,7 @@ class Explainer:
 
     ``hires-cam`` multiplies each position by its own gradient, ``grad-cam`` by the gradient's mean over all positions.
     Both are the same where a model averages over the positions, as most architectures here do. StridedNet and VGG have
-    a weight for each position instead, which the mean ignores: `docs/explain.md` has measurements.
+    a weight for each position instead, which the mean ignores.
 
     The model is not changed. Several threads may use one explainer at a time.
 
