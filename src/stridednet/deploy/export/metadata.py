@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import stridednet
-from stridednet.deploy.portable_file import sha256
 from stridednet.run_directory import RunDirectory
+from stridednet.storage import sha256
 
 _BOX = 4  # Pillow's number of the filter that is the nearest to area averaging
 KEY = "stridednet"

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from stridednet.deploy.export.runtimes import open_onnx
 from stridednet.deploy.numpy_model import NumpyModel
-from stridednet.deploy.portable_file import read_portable, sha256
+from stridednet.deploy.portable_file import read_portable
 from stridednet.errors import RunError
 from stridednet.run_directory import RunDirectory
+from stridednet.storage import sha256
 
 Pixels = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]

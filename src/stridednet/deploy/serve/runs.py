@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stridednet.data.samples import Ranges
-from stridednet.deploy.portable_file import sha256
 from stridednet.deploy.serve.engine import Engine, Pixels, open_engine
 from stridednet.deploy.serve.model_thread import Batch, ModelThread
 from stridednet.deploy.serve.refusal import NOT_FOUND, RefusedError
 from stridednet.errors import StridedNetError, one_line
 from stridednet.run_directory import RunDirectory
+from stridednet.storage import sha256
 
 if TYPE_CHECKING:
     from stridednet.evaluation.explanation import PictureExplainer
