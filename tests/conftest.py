@@ -69,7 +69,7 @@ def write_run(folder: Path, model: "keras.Model", classes: int) -> Path:
     """Write a finished run of a model that was not trained here."""
     from stridednet.recipe import Recipe
     from stridednet.run import Run
-    from stridednet.run_directory import SplitRow
+    from stridednet.run_tables import SplitRow
     from stridednet.training.history import EpochRow
 
     labels = [f"class {number}" for number in range(classes)]

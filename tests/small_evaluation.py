@@ -13,7 +13,7 @@ from PIL import Image
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.predictions import Predictions
 from stridednet.recipe import Recipe
-from stridednet.run_directory import SplitRow
+from stridednet.run_tables import SplitRow
 from stridednet.training.history import EpochRow
 
 SIZE = 16

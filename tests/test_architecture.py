@@ -28,6 +28,8 @@ ORDER = (
     "resolve",
     "training",
     "run_place",
+    "run_links",
+    "run_tables",
     "run_directory",
     "evaluation",
     "deploy",

@@ -64,6 +64,20 @@ def check_members(sizes: Iterable[int], packed: int, most: int, total: int) -> N
             )
 
 
+def read_bytes(path: Path, most: int) -> bytes:
+    """Return the content of a file that may have a given number of bytes.
+
+    Raises:
+        OSError: The file cannot be read.
+        LimitError: It is larger.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise LimitError(f"more than {most // MIB:,} MiB" if most >= MIB else f"more than {most // 1024:,} KiB")
+    return content
+
+
 def parse_json(text: str | bytes) -> Any:
     """Return the content of a JSON text.
 
@@ -77,6 +91,14 @@ def parse_json(text: str | bytes) -> Any:
         return _shallow(json.loads(text))
     except RecursionError:
         raise _too_deep() from None
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Return the content of a JSON text that contains an object; errors as for `parse_json`."""
+    content = parse_json(text)
+    if not isinstance(content, dict):
+        raise LimitError("it does not contain a JSON object")
+    return content
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -104,11 +126,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         OSError: The file cannot be read.
         ValueError: It is not valid TOML in UTF-8, or exceeds a limit.
     """
-    with path.open("rb") as file:
-        content = file.read(MAX_TOML_BYTES + 1)
-    if len(content) > MAX_TOML_BYTES:
-        raise LimitError(f"more than {MAX_TOML_BYTES // 1024} KiB of TOML")
-    return parse_toml(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    return parse_toml(read_bytes(path, MAX_TOML_BYTES).decode("utf-8-sig").replace("\r\n", "\n"))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:

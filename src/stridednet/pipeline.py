@@ -28,8 +28,9 @@ from stridednet.models.catalogue import check_model
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
-from stridednet.run_directory import Checkpoint, SplitRow
+from stridednet.run_directory import Checkpoint
 from stridednet.run_place import RUNS, check_place
+from stridednet.run_tables import SplitRow
 from stridednet.storage import user_path
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs

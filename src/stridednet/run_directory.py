@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,17 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.tree import shown
 from stridednet.errors import ModelError, RecipeError, RunError
-from stridednet.limits import MAX_TEXT_BYTES, MIB, UNPACKING, LimitError, parse_json, read_arrays
+from stridednet.limits import MAX_TEXT_BYTES, UNPACKING, LimitError, parse_object, read_arrays, read_bytes
 from stridednet.lock import locked
 from stridednet.recipe import Recipe, load_recipe
+from stridednet.run_links import check_links
 from stridednet.run_place import RUNS, check_free, new_folder
+from stridednet.run_tables import SplitRow, labels_of, labels_text, split_of, split_text
 from stridednet.storage import csv_text, sha256, storage_errors, user_path, write_text, written_whole
 from stridednet.training.history import EpochRow, History, from_csv, to_csv
 
@@ -51,15 +51,6 @@ _HASHED = (_LABELS, _SPLIT, _HISTORY, _MODEL, _PORTABLE)
 _HASHES_KEY = "sha256"
 _HISTORY_KEY = "history.csv"
 _DATA_HASH_KEY = "data_hash"
-
-
-class SplitRow(NamedTuple):
-    """One picture of a run: its path relative to the data set, its label, its subset, and the SHA-256 of its file."""
-
-    path: str
-    label: str
-    subset: str
-    sha256: str = ""  # unknown in runs of earlier versions
 
 
 @dataclass(frozen=True)
@@ -130,7 +121,7 @@ class RunDirectory:
         missing = [name for name in (_LABELS, _SPLIT, _HISTORY, _MODEL) if not (run.folder / name).is_file()]
         if missing:
             raise RunError(f"the run {folder} is damaged: {', '.join(missing)} is missing")
-        if len(run.labels) != len(run.report.get("labels", ())):
+        if not isinstance(run.report.get("labels"), list) or len(run.labels) != len(run.report["labels"]):
             raise RunError(f"the run {folder} is damaged: {_LABELS} and {_REPORT} have different numbers of classes")
         return run
 
@@ -152,7 +143,7 @@ class RunDirectory:
             raise RunError(f"there is no run directory {folder}")
         if not (folder / _RECIPE).is_file():
             raise RunError(f"{folder} is not a run directory: it has no {_RECIPE}")
-        _check_links(folder)
+        check_links(folder)
         run = cls(folder, trust)
         try:
             _ = run.recipe
@@ -168,14 +159,12 @@ class RunDirectory:
     @cached_property
     def labels(self) -> list[str]:
         """The names of the classes, in the order of the model's outputs."""
-        return self._read(_LABELS, lambda text: [_label_of(line) for line in text.removesuffix("\n").split("\n")])
+        return self._read(_LABELS, labels_of)
 
     @cached_property
     def split(self) -> list[SplitRow]:
         """The pictures, and the subset of each: train, val, test or unused."""
-        return self._read(
-            _SPLIT, lambda text: [SplitRow(**row) for row in csv.DictReader(io.StringIO(text, newline=""))]
-        )
+        return self._read(_SPLIT, split_of)
 
     @cached_property
     def history(self) -> History:
@@ -185,32 +174,35 @@ class RunDirectory:
     @cached_property
     def report(self) -> dict[str, Any]:
         """Every number of ``report.json``."""
-        return self._read(_REPORT, _object)
+        return self._read(_REPORT, parse_object)
 
     @property
     def sample_ranges(self) -> "Ranges":
         """Which samples of more than 8 bits became 0 and 255 in training; empty if it had no such pictures."""
         from stridednet.data.samples import SampleRange
 
-        stored = self.report.get("data", {}).get("sample_ranges", {})
-        return {kind: SampleRange(*values) for kind, values in stored.items()}
+        try:
+            stored = self.report.get("data", {}).get("sample_ranges", {})
+            return {kind: SampleRange(*map(float, values)) for kind, values in stored.items()}
+        except (AttributeError, TypeError, ValueError):
+            raise RunError(f"the run {self.folder} is damaged: {_REPORT} has no valid sample ranges") from None
 
     def model(self) -> "keras.Model":
         """Load the trained Keras model, not compiled.
 
         Raises:
-            RunError: The file is damaged.
+            RunError: The file is damaged, was changed after the training, or contains what is only loaded if the run
+                was opened with ``trust=True``.
         """
         from stridednet.models.keras_file import load_keras_file
 
-        path = self.folder / _MODEL
-        if not self.trust and self._hashes.get(_MODEL, "") not in ("", sha256(path)):
+        if not self.trust and self._was_changed(_MODEL, sha256(self.model_file)):
             raise RunError(
-                f"the run {self.folder} is damaged: {_MODEL} was changed after the training: its SHA-256 is not the one "
-                f"in {_REPORT}; copy the run again, or allow it with --trust {_MODEL}, or trust=True in Python"
+                f"the run {self.folder} is damaged: {_MODEL} was changed after the training: its SHA-256 is not that "
+                f"in {_REPORT}; copy the run again, or use the changed file: --trust {_MODEL}, or trust=True in Python"
             )
         try:
-            return load_keras_file(path, trust=self.trust)
+            return load_keras_file(self.model_file, trust=self.trust)
         except ModelError as error:
             raise RunError(f"the run {self.folder} is damaged: {error}") from None
 
@@ -238,12 +230,12 @@ class RunDirectory:
         return self._read(_DATA_HASH, str.strip) if (self.folder / _DATA_HASH).is_file() else None
 
     def write_labels(self, labels: Iterable[str]) -> None:
-        """Write the names of the classes, one a line; a name that is not one plain line is written as a JSON string."""
-        self._write(_LABELS, "".join(f"{_line_of(label)}\n" for label in labels))
+        """Write the names of the classes."""
+        self._write(_LABELS, labels_text(labels))
 
     def write_split(self, rows: Iterable[SplitRow]) -> None:
         """Write the subset of each picture."""
-        self._write(_SPLIT, csv_text(SplitRow._fields, rows))
+        self._write(_SPLIT, split_text(rows))
 
     def write_problems(self, problems: Iterable[tuple[str, str]]) -> None:
         """Write the files that were not used, each with the reason."""
@@ -298,12 +290,6 @@ class RunDirectory:
         hashes = {_HASHES_KEY: {name: sha256(self.folder / name) for name in files}}
         self._write(_REPORT, json.dumps({**report, **hashes}, indent=2) + "\n")
 
-    @property
-    def _hashes(self) -> Mapping[str, str]:
-        """The SHA-256 of files at the end of the training; empty for runs of earlier versions."""
-        found = self.report.get(_HASHES_KEY, {})
-        return found if isinstance(found, dict) else {}
-
     def save_epoch(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint and the history. The previous checkpoint stays intact if the process is killed.
 
@@ -336,46 +322,17 @@ class RunDirectory:
 
     def _read(self, name: str | Path, parse: Callable[[str], T]) -> T:
         try:
-            with (self.folder / name).open("rb") as file:
-                content = file.read(MAX_TEXT_BYTES + 1)
-            if len(content) > MAX_TEXT_BYTES:
-                raise LimitError(f"more than {MAX_TEXT_BYTES // MIB:,} MiB")
+            content = read_bytes(self.folder / name, MAX_TEXT_BYTES)
             parsed = parse(content.decode())
-            if self._was_changed(name, content):
+            if self._was_changed(name, hashlib.sha256(content).hexdigest()):
                 raise LimitError(f"it was changed after the training: its SHA-256 is not the one in {_REPORT}")
             return parsed
         except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
             raise RunError(f"the run {self.folder} is damaged: {name} cannot be read ({error})") from None
 
-    def _was_changed(self, name: str | Path, content: bytes) -> bool:
-        if name not in _HASHED or not (self.folder / _REPORT).is_file():
+    def _was_changed(self, name: str | Path, digest: str) -> bool:
+        """Return whether a file is another one than at the end of the training; False if that is not known."""
+        if name not in _HASHED or not self.report_file.is_file():
             return False
-        return self._hashes.get(str(name), "") not in ("", hashlib.sha256(content).hexdigest())
-
-
-def _check_links(folder: Path) -> None:
-    """Raise an error if something in a run is a symbolic link to a place outside of it."""
-    inside = folder.resolve()
-    for path in (*folder.iterdir(), *(folder / _CHECKPOINT.parent).glob("*")):
-        if path.is_symlink() and not path.resolve().is_relative_to(inside):
-            raise RunError(
-                f"the run {folder} is refused: {path.relative_to(folder)} is a symbolic link to a place outside of the "
-                "run; copy what it refers to into the run"
-            )
-
-
-def _object(text: str) -> dict[str, Any]:
-    content = parse_json(text)
-    if not isinstance(content, dict):
-        raise LimitError("it does not contain a JSON object")
-    return content
-
-
-def _line_of(label: str) -> str:
-    plain = shown(label) == label == label.strip() and not label.startswith('"')
-    return label if plain else json.dumps(label)
-
-
-def _label_of(line: str) -> str:
-    line = line.removesuffix("\r")
-    return str(json.loads(line)) if line.startswith('"') else line
+        stored = self.report.get(_HASHES_KEY)  # not in runs of earlier versions
+        return isinstance(stored, dict) and stored.get(name, digest) != digest

@@ -44,6 +44,7 @@ _VALUES = frozenset({"__keras_tensor__", "__slice__", "__ellipsis__", "__bytes__
 _ARRAYS = frozenset({"__tensor__", "__numpy__"})
 _NUMBERS = re.compile(r"bool|b?float\d+|u?int\d+")
 _MAX_NUMBER = 2**31
+_IDENTITY = "shared_object_id"  # any number: the address of an object in the process that saved the model
 
 
 def refused(config: Any) -> str | None:
@@ -138,6 +139,6 @@ def _all(config: Any) -> Iterator[Any]:
         part = pending.pop()
         yield part
         if isinstance(part, dict):
-            pending += part.values()
+            pending += (value for key, value in part.items() if key != _IDENTITY or type(value) is not int)
         elif isinstance(part, list):
             pending += part

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stridednet.evaluation.predictions import Predictions
 from stridednet.recipe import Recipe
-from stridednet.run_directory import SplitRow
+from stridednet.run_tables import SplitRow
 from stridednet.training.history import EpochRow
 
 if TYPE_CHECKING:
