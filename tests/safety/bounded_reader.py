@@ -171,7 +171,7 @@ def _open(reader: str, file: Path) -> Opened:
     try:
         _READERS[reader](file)
     except Exception as caught:  # noqa: BLE001 -- which one, is what is asked
-        error = caught
+        error = caught.with_traceback(None)  # whose frames would keep what they have allocated
     signal.alarm(0)
     kind = None if error is None else type(error).__name__
     is_ours = isinstance(error, (StridedNetError, UnusablePictureError))
