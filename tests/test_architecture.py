@@ -30,6 +30,7 @@ ORDER = (
     "run_place",
     "run_links",
     "run_tables",
+    "run_checkpoint",
     "run_directory",
     "evaluation",
     "deploy",

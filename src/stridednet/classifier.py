@@ -21,7 +21,7 @@ from stridednet.errors import ArrayError, RecipeError
 from stridednet.executor.backend import Backend
 from stridednet.executor.predictor import Predictor
 from stridednet.model_settings import is_own_model
-from stridednet.models.own_model import absolute_name
+from stridednet.models.own_model import absolute_name, check_named_by
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
@@ -165,6 +165,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         twice = sorted(given.keys() & settings.keys())
         if twice:
             raise RecipeError(f"setting '{twice[0]}': it is given by a parameter and in `settings`; omit one of them")
+        if not isinstance(self.recipe, Recipe) and "model.name" not in given | settings:
+            check_named_by(self.recipe, recipe.model.name, trust=False)
         recipe = recipe.replace(given | settings)
         if is_own_model(recipe.model.name):
             recipe = recipe.replace({"model.name": absolute_name(recipe.model.name)})

@@ -40,6 +40,10 @@ class ModelError(InputError, ValueError):
     """A model cannot be built from the given arguments."""
 
 
+class UntrustedError(ModelError):
+    """A file contains or names Python code, which is only run if the user trusts the file."""
+
+
 class ArrayError(InputError, ValueError):
     """An array of images or classes cannot be used."""
 

@@ -25,10 +25,11 @@ from stridednet.evaluation.report import build_report
 from stridednet.executor.backend import Backend
 from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import check_model
+from stridednet.models.own_model import check_named_by
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
-from stridednet.run_directory import Checkpoint
+from stridednet.run_checkpoint import Checkpoint
 from stridednet.run_place import RUNS, check_place
 from stridednet.run_tables import SplitRow
 from stridednet.storage import user_path
@@ -75,6 +76,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     plot: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
+    trust: bool = False,
 ) -> Result:
     """Train a classifier on a data set, and write a run directory.
 
@@ -86,6 +88,8 @@ def train(
         out: The run directory; None for a new one below ``runs/train``.
         plot: An additional file for the figure.
         observer: Is notified of messages and progress.
+        trust: Whether a recipe in a TOML file may name Python code as its model, which can do everything that you can
+            do. What ``settings`` names is run in any case.
 
     Raises:
         InputError: An argument, a setting or the data set is wrong; nothing was written.
@@ -100,7 +104,7 @@ def train(
         >>> len(result.history), result.classification.numbers["support"]
         (1, 1250)
     """
-    return follow(resolve(dataset, recipe, settings), out=out, plot=plot, observer=observer)
+    return follow(resolve(dataset, recipe, settings, trust=trust), out=out, plot=plot, observer=observer)
 
 
 def follow(
@@ -166,6 +170,7 @@ def resume(
     *,
     plot: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
+    trust: bool = False,
 ) -> Result:
     """Resume a run after its last finished epoch; the result is that of a run that was never interrupted.
 
@@ -174,8 +179,11 @@ def resume(
         dataset: The new path of the data set if it was moved or renamed. Its content must be the same.
         plot: An additional file for the figure.
         observer: Is notified of messages and progress.
+        trust: Whether to run the Python code that the run's recipe names, if it was started with a model of your own
+            (``FILE.py:function``). It can do everything that you can do.
 
     Raises:
+        UntrustedError: The run's recipe names Python code, and ``trust`` is not set.
         RunError: There is no unfinished run in the folder, another process is writing to it, or the data set has
             changed since the run was started.
         FigureError: The training is finished and its run directory complete, but for a figure or page.
@@ -187,10 +195,11 @@ def resume(
     """
     check_keras()
     observer = observer or Observer()
-    run = Run.unfinished(user_path(folder, "folder"))
+    run = Run.unfinished(user_path(folder, "folder"), trust=trust)
+    check_named_by(run.recipe_file, run.recipe.model.name, trust=trust)
     figure = None if plot is None else check_figure(plot)
     with run.locked():
-        run = Run.unfinished(run.folder)  # again: another process may have finished it
+        run = Run.unfinished(run.folder, trust=trust)  # again: another process may have finished it
         recipe = moved(run.recipe, dataset)
         check_model(recipe.model)
         backend = _chosen_backend(recipe, observer)

@@ -10,7 +10,7 @@ from stridednet.data.scan import check_dataset
 from stridednet.data.sources import SOURCES
 from stridednet.errors import DataError
 from stridednet.model_settings import is_own_model
-from stridednet.models.own_model import absolute_name, check_file
+from stridednet.models.own_model import absolute_name, check_file, check_named_by
 from stridednet.recipe import DEFAULT_RECIPE, Recipe, builtin_recipes, flat, hints_that_hold, load_recipe
 from stridednet.storage import path_text, user_path
 
@@ -30,6 +30,8 @@ def resolve(
     dataset: str | os.PathLike[str] | None = None,
     recipe: str | os.PathLike[str] | Recipe = DEFAULT_RECIPE,
     settings: Mapping[str, Any] | None = None,
+    *,
+    trust: bool = False,
 ) -> Resolution:
     """Combine a recipe with the settings that override it and with the hints of the data set.
 
@@ -37,8 +39,10 @@ def resolve(
         dataset: A folder of class folders, an archive of one, or the name of a data set; None for the recipe's.
         recipe: A recipe, the name of a built-in one, or a TOML file.
         settings: Settings by dotted key that override the recipe.
+        trust: Whether a recipe in a TOML file may name Python code as its model, ``FILE.py:function``.
 
     Raises:
+        UntrustedError: The recipe names Python code, and is not trusted.
         RecipeError: The recipe does not exist, or a setting is unknown or not allowed.
         ModelError: The file of a user's own model does not exist.
         DataError: The data set does not exist.
@@ -47,6 +51,8 @@ def resolve(
     overrides = dict(settings or {})
     if dataset is not None:
         overrides["data.dataset"] = dataset
+    if not isinstance(recipe, Recipe) and "model.name" not in overrides:
+        check_named_by(recipe, source.model.name, trust=trust)
     merged = source.replace(overrides)
     if isinstance(overrides.get("data.dataset"), os.PathLike):  # a path is never the name of a built-in data set
         merged = merged.replace({"data.dataset": str(user_path(merged.data.dataset, "dataset").absolute())})

@@ -11,13 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stridednet.errors import ModelError, RecipeError, RunError
-from stridednet.limits import MAX_TEXT_BYTES, UNPACKING, LimitError, parse_object, read_arrays, read_bytes
+from stridednet.errors import ModelError, RecipeError, RunError, UntrustedError
+from stridednet.limits import MAX_TEXT_BYTES, LimitError, parse_object, read_bytes
 from stridednet.lock import locked
+from stridednet.model_settings import is_own_model
 from stridednet.recipe import Recipe, load_recipe
+from stridednet.run_checkpoint import Checkpoint
 from stridednet.run_links import check_links
 from stridednet.run_place import RUNS, check_free, new_folder
 from stridednet.run_tables import SplitRow, labels_of, labels_text, split_of, split_text
@@ -49,17 +48,6 @@ _REPORT = "report.json"  # written last: a run that has it is finished
 
 _HASHED = (_LABELS, _SPLIT, _HISTORY, _MODEL, _PORTABLE)
 _HASHES_KEY = "sha256"
-_HISTORY_KEY = "history.csv"
-_DATA_HASH_KEY = "data_hash"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Everything that is needed to resume after an epoch."""
-
-    state: dict[str, NDArray[np.generic]]
-    history: History
-    data_hash: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +55,7 @@ class RunDirectory:
     """The folder of one training: every file in it, written and read. `stridednet.Run` is built on it."""
 
     folder: Path
-    trust: bool = False  # whether model.keras may contain Python code, or be another one than that of the training
+    trust: bool = False  # whether Python code that the model needs is run
 
     @classmethod
     def create(cls, recipe: Recipe, out: Path | None = None) -> Self:
@@ -83,10 +71,10 @@ class RunDirectory:
         """
         if out is None:
             with storage_errors(RUNS):
-                run = cls(new_folder(recipe))
+                run = cls(new_folder(recipe), trust=True)
         else:
             check_free(out)
-            run = cls(out)
+            run = cls(out, trust=True)
         with run.locked():
             check_free(run.folder)  # again: another process may have been faster
             run.write_recipe(recipe)
@@ -109,8 +97,9 @@ class RunDirectory:
 
         Args:
             folder: The run directory.
-            trust: Whether to load the model whatever it contains, Python code included, which can do everything that
-                you can do, and even if it was changed after the training.
+            trust: Whether to load the model whatever it contains, even if it was changed after the training, and to run
+                the Python code that it needs: code in it, and the ``FILE.py:function`` with which it was trained. That
+                code can do everything that you can do.
 
         Raises:
             RunError: The folder is not a run directory, or its run is unfinished or damaged; the message says which.
@@ -126,19 +115,19 @@ class RunDirectory:
         return run
 
     @classmethod
-    def unfinished(cls, folder: Path) -> Self:
-        """Open a run in order to resume it.
+    def unfinished(cls, folder: Path, *, trust: bool = False) -> Self:
+        """Open a run in order to resume it; the arguments are those of `open`.
 
         Raises:
             RunError: The folder is not a run directory, or the run is finished or damaged.
         """
-        run = cls._found(folder)
+        run = cls._found(folder, trust)
         if (folder / _REPORT).is_file():
             raise RunError(f"the run {folder} is already finished; its report is {folder / _TEXT}")
         return run
 
     @classmethod
-    def _found(cls, folder: Path, trust: bool = False) -> Self:
+    def _found(cls, folder: Path, trust: bool) -> Self:
         if not folder.is_dir():
             raise RunError(f"there is no run directory {folder}")
         if not (folder / _RECIPE).is_file():
@@ -202,9 +191,19 @@ class RunDirectory:
                 f"in {_REPORT}; copy the run again, or use the changed file: --trust {_MODEL}, or trust=True in Python"
             )
         try:
+            self._load_own_layers()
             return load_keras_file(self.model_file, trust=self.trust)
+        except UntrustedError as error:
+            raise RunError(f"the run {self.folder} cannot be loaded: {error}") from None
         except ModelError as error:
             raise RunError(f"the run {self.folder} is damaged: {error}") from None
+
+    def _load_own_layers(self) -> None:
+        """Run the file of the user's own model, which defines the layers in it."""
+        from stridednet.models.own_model import load_builder
+
+        if self.trust and is_own_model(self.recipe.model.name):
+            load_builder(self.recipe.model.name)
 
     def predictor(self) -> "Predictor":
         """Return a predictor for the trained model.
@@ -249,6 +248,11 @@ class RunDirectory:
         """Write the trained model."""
         with written_whole(self.folder / _MODEL) as beside:
             model.save(beside)
+
+    @property
+    def recipe_file(self) -> Path:
+        """The path of the recipe."""
+        return self.folder / _RECIPE
 
     @property
     def model_file(self) -> Path:
@@ -296,9 +300,7 @@ class RunDirectory:
         Raises:
             StorageError: There is no space left.
         """
-        with written_whole(self.folder / _CHECKPOINT) as beside, beside.open("wb") as file:
-            texts = {_HISTORY_KEY: np.array(to_csv(checkpoint.history)), _DATA_HASH_KEY: np.array(checkpoint.data_hash)}
-            np.savez(file, **checkpoint.state, **texts)  # type: ignore[arg-type]  # numpy's stub mistakes ** for a flag
+        checkpoint.write(self.folder / _CHECKPOINT)
         self.write_history(checkpoint.history)
 
     def load_checkpoint(self) -> Checkpoint | None:
@@ -308,14 +310,7 @@ class RunDirectory:
             RunError: The file is damaged.
         """
         path = self.folder / _CHECKPOINT
-        if not path.is_file():
-            return None
-        try:
-            state = read_arrays(path)
-            history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
-        except (OSError, EOFError, ValueError, KeyError, MemoryError, *UNPACKING) as error:
-            raise RunError(f"{path} is damaged ({error}); start a new run") from None
-        return Checkpoint(state, from_csv(history), data_hash)
+        return Checkpoint.read(path) if path.is_file() else None
 
     def _write(self, name: str | Path, text: str) -> None:
         write_text(self.folder / name, text)

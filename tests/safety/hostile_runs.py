@@ -11,7 +11,8 @@ from hostile_models import SIDE
 from stridednet.deploy.portable import portable_model
 from stridednet.deploy.portable_file import write_portable
 from stridednet.recipe import Recipe
-from stridednet.run_directory import Checkpoint, RunDirectory
+from stridednet.run_checkpoint import Checkpoint
+from stridednet.run_directory import RunDirectory
 from stridednet.run_tables import SplitRow
 from stridednet.training.history import EpochRow
 

@@ -100,6 +100,7 @@ def check(
     folds: int = DEFAULT_FOLDS,
     out: str | os.PathLike[str] | None = None,
     observer: Observer | None = None,
+    trust: bool = False,
 ) -> CheckResult:
     """Check a data set: label issues, copies, unusual pictures, unusable files and class balance.
 
@@ -113,6 +114,8 @@ def check(
         folds: Number of folds, at least 2.
         out: The folder for ``check.html`` and ``check.csv``; None for a new one below ``runs/check``.
         observer: Is notified of messages and progress.
+        trust: Whether a recipe in a TOML file may name Python code as its model, which can do everything that you can
+            do.
 
     Raises:
         InputError: An argument, a setting or the data set is wrong, or cleanlab is not installed; nothing was written.
@@ -126,7 +129,7 @@ def check(
         >>> result.counts["unreadable"], [size.total for size in result.classes]
         (0, [500, 500])
     """
-    return follow(resolve(dataset, recipe, settings), folds=folds, out=out, observer=observer)
+    return follow(resolve(dataset, recipe, settings, trust=trust), folds=folds, out=out, observer=observer)
 
 
 def follow(

@@ -8,6 +8,7 @@ import typer
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.cli.train import data_settings
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.errors import InputError
 from stridednet.storage import path_text
 
@@ -66,6 +67,7 @@ def check_command(
             parser=path_option, metavar="DIR", help="Folder for the results. [default: a new one in runs/check]"
         ),
     ] = None,
+    trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the issues as JSON to standard output.")] = False,
 ) -> None:
     """Check a data set: label issues, copies, unusual pictures, unusable files and class balance.
@@ -83,7 +85,7 @@ def check_command(
 
     settings = {key: value for key, value in chosen.items() if value is not None}
     settings |= dict(map(parse_override, assignments or []))
-    resolution = resolve(dataset, recipe, settings)
+    resolution = resolve(dataset, recipe, settings, trust=any(trusted(trust, recipe)))
     require_cleanlab()
 
     from stridednet.checking import check  # only now, since it imports Keras

@@ -9,6 +9,7 @@ import typer
 
 from stridednet.cli.paths import path_option
 from stridednet.cli.screen import wide_console
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.conv2d.arithmetic import Conv2DFacts, Conv2DLayer, chain, check_groups, never_read, unread_share
 from stridednet.conv2d.notation import parse_layer, parse_pair, parse_shape, positions
 from stridednet.errors import InputError
@@ -58,6 +59,7 @@ def conv2d_command(
             parser=path_option, metavar="RUN", help="Draw the first Conv2D layer of a run, with its learned filters."
         ),
     ] = None,
+    trust: TrustedFiles = None,
 ) -> None:
     """Compute the shapes, padding, parameters, cost and receptive field of a Conv2D layer without building it.
 
@@ -66,13 +68,13 @@ def conv2d_command(
 
     --show FILE draws a single layer applied to a picture; with --run, the first Conv2D layer of a trained model.
     """
-    if show is None and (image is not None or kernel is not None or run is not None):
-        raise InputError("--image, --kernel and --run are only used with --show: add --show FILE")
+    if show is None and (image is not None or kernel is not None or run is not None or trust):
+        raise InputError("--image, --kernel, --run and --trust are only used with --show: add --show FILE")
     facts: Sequence[Conv2DFacts]
     example: LayerExample | None = None
     if show is not None and run is not None:
         _reject_options_with_run(context)
-        example = _learned(show, run, image)
+        example = _learned(show, run, image, trust=any(trusted(trust, run)))
         facts = [example.facts]
     else:
         shared: dict[str, Any] = {
@@ -126,7 +128,7 @@ def _facts(
 def _reject_options_with_run(context: typer.Context) -> None:
     for parameter in context.command.params:
         name = parameter.name
-        if name in ("show", "image", "run", "as_json") or name is None:
+        if name in ("show", "image", "run", "trust", "as_json") or name is None:
             continue
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
@@ -145,13 +147,13 @@ def _named(show: Path, facts: Sequence[Conv2DFacts], image: Path | None, kernel:
     return named_example(facts[0], image, kernel)
 
 
-def _learned(show: Path, run: Path, image: Path | None) -> "LayerExample":
+def _learned(show: Path, run: Path, image: Path | None, *, trust: bool) -> "LayerExample":
     from stridednet.drawing.layer_figure import check_cells, check_target
     from stridednet.drawing.learned_filters import learned_example
     from stridednet.run import Run
 
     check_target(show, image)
-    example = learned_example(Run.open(run).model(), run.resolve().name, image)
+    example = learned_example(Run.open(run, trust=trust).model(), run.resolve().name, image)
     check_cells(example.facts)
     return example
 

@@ -7,6 +7,7 @@ import typer
 
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.storage import path_text
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def evaluate_command(
             help="Folder for the files. [default: RUN for its test subset, a new one in RUN/evaluations for new data]",
         ),
     ] = None,
+    trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON to standard output.")] = False,
 ) -> None:
     """Evaluate a run: accuracy and the scores of each class with 95% intervals, calibration, confusions, mistakes."""
@@ -56,8 +58,9 @@ def evaluate_command(
     from stridednet.storage import user_path
     from stridednet.threads import claim_process
 
-    first = Run.open(user_path(run, "RUN"))
-    second = None if against is None else Run.open(user_path(against, "--against"))
+    trusts_first, trusts_second = trusted(trust, run, against)
+    first = Run.open(user_path(run, "RUN"), trust=trusts_first)
+    second = None if against is None else Run.open(user_path(against, "--against"), trust=trusts_second)
 
     from stridednet.environment import check_keras
     from stridednet.evaluation.comparison import compare

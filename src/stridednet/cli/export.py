@@ -7,6 +7,7 @@ import typer
 
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.storage import path_text
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def export_command(
         Path | None,
         typer.Option(parser=path_option, metavar="DIR", help="Folder for the files. [default: RUN/export]"),
     ] = None,
+    trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON to standard output.")] = False,
 ) -> None:
     """Write a run as a file that other runtimes compute, and verify it in its runtime on the run's test subset."""
@@ -39,7 +41,7 @@ def export_command(
     from stridednet.storage import user_path
     from stridednet.threads import claim_process
 
-    opened = Run.open(user_path(run, "RUN"))
+    opened = Run.open(user_path(run, "RUN"), trust=any(trusted(trust, run)))
 
     from stridednet.deploy.export.export import export
     from stridednet.environment import check_keras

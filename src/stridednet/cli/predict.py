@@ -10,6 +10,7 @@ import typer
 
 from stridednet.cli.paths import path_option
 from stridednet.cli.streams import own_stderr
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def predict_command(
             help="Folder for heatmaps (Grad-CAM): which parts of a picture speak for its class.",
         ),
     ] = None,
+    trust: TrustedFiles = None,
 ) -> None:
     """Print the most probable classes of pictures.
 
@@ -67,7 +69,7 @@ def predict_command(
 
     if images.count(_STDIN) > 1:
         raise InputError(f"standard input can be read once only. Received: {_STDIN!r} {images.count(_STDIN)} times")
-    opened = Run.open(user_path(run, "RUN"))
+    opened = Run.open(user_path(run, "RUN"), trust=any(trusted(trust, run)))
     named = listed([image for image in images if image != _STDIN])
     if not named and _STDIN not in images:
         raise InputError(f"no pictures in {', '.join(shown(image) for image in images)}")

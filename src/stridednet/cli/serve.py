@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.errors import InputError
 
 _NEEDS = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
@@ -28,6 +29,7 @@ def serve_command(
     max_megapixels: Annotated[
         float | None, typer.Option(min=0.001, help="Largest picture, in millions of pixels. [default: 50]")
     ] = None,
+    trust: TrustedFiles = None,
 ) -> None:
     """Serve predictions over HTTP, with a page for people, until Ctrl-C or SIGTERM."""
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
@@ -46,13 +48,14 @@ def serve_command(
         "body": None if max_mb is None else round(max_mb * MEGABYTE),
         "pixels": None if max_megapixels is None else round(max_megapixels * 10**6),
     }
+    trusts = frozenset(name for name, chosen in zip(folders, trusted(trust, *runs), strict=True) if chosen)
     limits = replace(Limits(), **{name: value for name, value in given.items() if value is not None})
 
     def started(chosen: int) -> None:
         address = f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
         print(f"serving {', '.join(folders)} at {address} (Ctrl-C to stop)", file=sys.stderr, flush=True)
 
-    serve(ServerSettings(folders, limits, workers), host, port, started)
+    serve(ServerSettings(folders, limits, workers, trusts), host, port, started)
 
 
 def _named(folders: list[Path]) -> dict[str, Path]:

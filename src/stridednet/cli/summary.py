@@ -12,6 +12,7 @@ import typer
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.cli.screen import wide_console
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def summary_command(
         Path | None,
         typer.Option(parser=path_option, metavar="FILE", help="Draw the architecture to this .png or .svg file."),
     ] = None,
+    trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
 ) -> None:
     """Show the layers of a model with shape, parameters, cost and receptive field, and advice on them."""
@@ -53,7 +55,7 @@ def summary_command(
         from stridednet.drawing.diagram import check_diagram
 
         check_diagram(diagram)
-    network = _network(source, image_size, classes, recipe, assignments or [])
+    network = _network(source, image_size, classes, recipe, assignments or [], trust=any(trusted(trust, source)))
     findings = advise(network)
     if as_json:
         print_json(_numbers(network, findings))
@@ -68,7 +70,9 @@ def summary_command(
             print(f"diagram: {diagram}")
 
 
-def _network(source: str, image_size: int | None, classes: int, recipe: str, assignments: list[str]) -> "Network":
+def _network(
+    source: str, image_size: int | None, classes: int, recipe: str, assignments: list[str], *, trust: bool
+) -> "Network":
     from stridednet.model_settings import MODEL_SETTINGS, is_own_model
     from stridednet.recipe import load_recipe, parse_override
 
@@ -81,7 +85,7 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
     elif path.exists() or path.suffix.lower() in _MODEL_SUFFIXES:
         if image_size is not None or assignments:
             raise InputError(f"{path} is a saved model: --image-size and --set only apply to a model given by name")
-        return _saved_network(path)
+        return _saved_network(path, trust=trust)
     settings: dict[str, Any] = dict(map(parse_override, assignments)) | {"model.name": source}
     if image_size is not None:
         settings["image_size"] = image_size
@@ -96,7 +100,7 @@ def _network(source: str, image_size: int | None, classes: int, recipe: str, ass
     return describe(build_model(chosen.model, chosen.image_size, classes))
 
 
-def _saved_network(path: Path) -> "Network":
+def _saved_network(path: Path, *, trust: bool) -> "Network":
     if not path.exists():
         raise InputError(f"no such model: {path}; give a run directory, a .keras file, or a model name")
     if (path / "saved_model.pb").exists():
@@ -107,7 +111,9 @@ def _saved_network(path: Path) -> "Network":
     from stridednet.models.keras_file import load_keras_file
     from stridednet.run import Run
 
-    return describe(Run.open(path).model() if path.is_dir() else load_keras_file(path))
+    if path.is_dir():
+        return describe(Run.open(path, trust=trust).model())
+    return describe(load_keras_file(path, trust=trust))
 
 
 def _numbers(network: "Network", findings: Sequence["Finding"]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import typer
 
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.errors import FigureError, InputError
 from stridednet.storage import path_text
 
@@ -86,6 +87,7 @@ def sweep_command(
             help="The sweep's folder; finished trials in it are not repeated. [default: a folder in runs/sweep]",
         ),
     ] = None,
+    trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json on standard output.")] = False,
 ) -> None:
     """Measure the effect of settings: train variants with several seeds, and compare them with a base.
@@ -104,10 +106,16 @@ def sweep_command(
     settings = dict(map(parse_override, assignments or []))
     given = data_settings(labels, labels_from, exclude, skip_empty=skip_empty)
     settings |= {key: value for key, value in given.items() if value is not None}
+    trusts_plan, trusts_recipe = trusted(trust, plan, recipe)
     # Mistakes are reported before Keras is imported, which takes seconds.
     if plan is not None:
-        design = SweepPlan.read(plan).design(
-            dataset, seeds=seeds, recipe=recipe, settings=settings, one_at_a_time=one_at_a_time or None
+        design = SweepPlan.read(plan, trust=trusts_plan).design(
+            dataset,
+            seeds=seeds,
+            recipe=recipe,
+            settings=settings,
+            one_at_a_time=one_at_a_time or None,
+            trust=trusts_recipe if recipe is not None else trusts_plan,
         )
     else:
         design = design_sweep(
@@ -117,6 +125,7 @@ def sweep_command(
             recipe=recipe or DEFAULT_RECIPE,
             settings=settings,
             one_at_a_time=one_at_a_time,
+            trust=trusts_recipe,
         )
 
     from stridednet.cli.sweep_screen import sweep_observer

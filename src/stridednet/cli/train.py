@@ -9,6 +9,7 @@ import typer
 
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
+from stridednet.cli.trust import TrustedFiles, trusted
 from stridednet.errors import FigureError, InputError
 from stridednet.storage import path_text
 
@@ -111,6 +112,7 @@ def train_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail if a file of the data set cannot be used, instead of skipping it.")
     ] = False,
+    trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON to standard output.")] = False,
 ) -> None:
     """Train an image classifier on a folder of pictures.
@@ -134,13 +136,15 @@ def train_command(
     if resume is not None and (settings or assignments or recipe or out):
         raise InputError("--resume uses the recipe of the run; it can only be combined with DATASET and --plot")
 
+    trusts = any(trusted(trust, recipe, resume))
+
     from stridednet.cli.progress import console_observer
     from stridednet.recipe import DEFAULT_RECIPE, parse_override
     from stridednet.resolve import resolve
 
     observer = console_observer(quiet=as_json)
     settings |= dict(map(parse_override, assignments or []))
-    resolution = None if resume is not None else resolve(given, recipe or DEFAULT_RECIPE, settings)
+    resolution = None if resume is not None else resolve(given, recipe or DEFAULT_RECIPE, settings, trust=trusts)
 
     from stridednet import pipeline  # only now, since it imports Keras
     from stridednet.threads import claim_process
@@ -151,7 +155,7 @@ def train_command(
             result = pipeline.follow(resolution, out=out, plot=plot, observer=observer)
         else:
             assert resume is not None  # noqa: S101  -- for the type checker
-            result = pipeline.resume(resume, given, plot=plot, observer=observer)
+            result = pipeline.resume(resume, given, plot=plot, observer=observer, trust=trusts)
     except FigureError as error:
         _print_result(error.result, None, as_json=as_json)
         raise

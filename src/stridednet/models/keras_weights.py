@@ -60,4 +60,4 @@ def _checked(name: str, entry: h5py.Dataset | h5py.Datatype) -> int:
         raise LimitError(f"its weights have an array that does not contain numbers, {name!r}")
     if entry.shape is None:
         raise LimitError(f"its weights have an array without a shape, {name!r}")
-    return math.prod(entry.shape) * entry.dtype.itemsize
+    return int(math.prod(entry.shape) * entry.dtype.itemsize)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stridednet.errors import ModelError
+from stridednet.errors import ModelError, UntrustedError
 from stridednet.model_settings import is_own_model
 from stridednet.storage import path_text, user_path
 
@@ -47,6 +48,24 @@ def check_file(name: str) -> Path:
     if not file.is_file():
         raise ModelError(f"there is no file {path}; your own model is written FILE.py:function. Received: '{name}'")
     return file
+
+
+def check_named_by(file: str | os.PathLike[str], name: str, *, trust: bool) -> None:
+    """Check that a file may choose the model of a training.
+
+    Args:
+        file: A recipe, a sweep plan, or the recipe of a run.
+        name: The model that it names.
+        trust: Whether its author may run code.
+
+    Raises:
+        UntrustedError: The model is Python code, and the file is not trusted.
+    """
+    if is_own_model(name) and not trust:
+        raise UntrustedError(
+            f"{path_text(Path(file))} names Python code to run, {name}; if you trust its author, allow it: --trust "
+            f"{path_text(Path(file))}, or trust=True in Python"
+        )
 
 
 def load_builder(name: str) -> Builder:

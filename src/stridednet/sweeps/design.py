@@ -53,6 +53,7 @@ def design_sweep(
     one_at_a_time: bool = False,
     claim: str = "",
     expect: Mapping[str, Expected] | None = None,
+    trust: bool = False,
 ) -> SweepDesign:
     """Return a sweep's design after all checks that need no Keras.
 
@@ -65,6 +66,7 @@ def design_sweep(
         one_at_a_time: Vary one axis at a time around the base instead of all combinations.
         claim: The statement that the sweep tests.
         expect: What the claim says about the accuracy of a variant, by variant name.
+        trust: Whether a recipe in a TOML file may name Python code as its model.
 
     Raises:
         InputError: An argument, an axis, a setting or an expectation is wrong, or there is no such data set.
@@ -74,7 +76,7 @@ def design_sweep(
     axes = tuple(
         Axis(axis.key, tuple(absolute(value, Path.cwd()) for value in axis.values)) for axis in parse_axes(vary)
     )
-    resolution = resolve(dataset, recipe, settings)
+    resolution = resolve(dataset, recipe, settings, trust=trust)
     base = resolution.recipe
     check_distinct([base.model.name, *(value for axis in axes for value in axis.values)])
     return SweepDesign(

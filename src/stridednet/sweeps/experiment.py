@@ -92,6 +92,7 @@ def sweep(
     observer: SweepObserver | None = None,
     jobs: int = 1,
     runner: Runner | None = None,
+    trust: bool = False,
 ) -> SweepResult:
     """Measure the effect of settings on accuracy and cost, on your own images.
 
@@ -110,6 +111,8 @@ def sweep(
         observer: Is notified of messages and finished trials.
         jobs: Number of trials that run at once, each in a process of its own with its share of the cores.
         runner: Runs the trials; None for the runner that ``jobs`` implies.
+        trust: Whether a recipe in a TOML file may name Python code as its model, which can do everything that you can
+            do.
 
     Returns:
         The comparison of each variant with the base. The same numbers are in the sweep's folder.
@@ -129,7 +132,9 @@ def sweep(
         >>> [comparison.variant.name for comparison in result.comparisons]
         ['base', 'model.stem_kernel=3', 'model.stem_kernel=5']
     """
-    design = design_sweep(dataset, vary, seeds=seeds, recipe=recipe, settings=settings, one_at_a_time=one_at_a_time)
+    design = design_sweep(
+        dataset, vary, seeds=seeds, recipe=recipe, settings=settings, one_at_a_time=one_at_a_time, trust=trust
+    )
     return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
 
 
@@ -144,6 +149,7 @@ def run_plan(
     observer: SweepObserver | None = None,
     jobs: int = 1,
     runner: Runner | None = None,
+    trust: bool = False,
 ) -> SweepResult:
     """Run a sweep plan, and judge its claim.
 
@@ -157,6 +163,8 @@ def run_plan(
         observer: Is notified of messages and finished trials.
         jobs: Number of trials that run at once, each in a process of its own with its share of the cores.
         runner: Runs the trials; None for the runner that ``jobs`` implies.
+        trust: Whether a plan or recipe in a TOML file may name Python code as a model, which can do everything that you
+            can do.
 
     Returns:
         The comparison of each variant with the base, and the verdict on each expectation of the claim.
@@ -177,8 +185,8 @@ def run_plan(
         >>> result.verdicts  # one seed decides nothing
         {'model.downsample=strides': 'undecided'}
     """
-    found = plan if isinstance(plan, SweepPlan) else SweepPlan.read(plan)
-    design = found.design(dataset, seeds=seeds, recipe=recipe, settings=settings)
+    found = plan if isinstance(plan, SweepPlan) else SweepPlan.read(plan, trust=trust)
+    design = found.design(dataset, seeds=seeds, recipe=recipe, settings=settings, trust=trust)
     return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from stridednet.errors import InputError
 from stridednet.limits import read_toml
+from stridednet.models.own_model import check_named_by
 from stridednet.recipe import Recipe, flat
 from stridednet.storage import user_path
 from stridednet.sweeps.claims import Expected
@@ -54,6 +55,7 @@ class SweepPlan(BaseModel):
         recipe: str | os.PathLike[str] | Recipe | None = None,
         settings: Mapping[str, Any] | None = None,
         one_at_a_time: bool | None = None,
+        trust: bool = False,
     ) -> SweepDesign:
         """Return the design of this plan on a data set; arguments that are not None override the plan.
 
@@ -63,6 +65,7 @@ class SweepPlan(BaseModel):
             recipe: The base: a recipe, the name of a built-in one, or a TOML file.
             settings: Settings by dotted key, in addition to those of the plan's base.
             one_at_a_time: Vary one axis at a time around the base instead of all combinations.
+            trust: Whether a recipe in a TOML file may name Python code as its model.
 
         Raises:
             InputError: Something in the plan or an argument is wrong, or there is no such data set.
@@ -76,15 +79,21 @@ class SweepPlan(BaseModel):
             one_at_a_time=self.one_at_a_time if one_at_a_time is None else one_at_a_time,
             claim=self.claim,
             expect=self.expect,
+            trust=trust,
         )
 
     @classmethod
-    def read(cls, plan: str | os.PathLike[str]) -> Self:
+    def read(cls, plan: str | os.PathLike[str], *, trust: bool = False) -> Self:
         """Read a built-in plan by name, or a plan from a TOML file.
 
         A model in a file (``FILE.py:function``) is relative to the plan's folder.
 
+        Args:
+            plan: A name or a path.
+            trust: Whether a plan in a file of yours may name such models, which are Python code. Built-in plans may.
+
         Raises:
+            UntrustedError: The plan names Python code, and is not trusted.
             InputError: There is no such plan, it is not valid TOML, or something in it is wrong.
         """
         file = _file_of(plan)
@@ -99,6 +108,9 @@ class SweepPlan(BaseModel):
             raise InputError(f"{file}: '{key}': {reason}. Received: {first['input']!r}") from None
         except ValueError as error:
             raise InputError(f"{file} is not a valid TOML file: {error}") from None
+        for value in (*content.base.values(), *(value for axis in content.vary.values() for value in axis)):
+            if isinstance(value, str):
+                check_named_by(file, value, trust=trust or file.parent == _PLANS)
         return content.model_copy(
             update={
                 "base": {key: absolute(value, file.parent) for key, value in content.base.items()},

@@ -47,17 +47,18 @@ class OpenedRun:
     engine: Engine
 
     @classmethod
-    def load(cls, folder: Path, threads: int) -> "OpenedRun":
+    def load(cls, folder: Path, threads: int, *, trust: bool = False) -> "OpenedRun":
         """Load a run.
 
         Args:
             folder: Of a finished run.
             threads: Number of threads that compute it.
+            trust: Whether its model may run Python code; see `RunDirectory.open`.
 
         Raises:
             StridedNetError: It is not a finished run, or is damaged.
         """
-        run = RunDirectory.open(folder)
+        run = RunDirectory.open(folder, trust=trust)
         version = sha256(run.model_file)[:_VERSION_LENGTH]
         return cls(run, run.labels, run.recipe.image_size, run.sample_ranges, version, open_engine(run, threads))
 
@@ -159,7 +160,7 @@ class ServedRuns:
 
     def _open_again(self, name: str, old: ServedRun) -> bool:
         try:
-            opened = OpenedRun.load(old.opened.run.folder, self._threads)
+            opened = OpenedRun.load(old.opened.run.folder, self._threads, trust=old.opened.run.trust)
         except (StridedNetError, OSError) as error:
             print(f"{name} was replaced, but cannot be opened: {one_line(error)}", file=sys.stderr, flush=True)
             return False

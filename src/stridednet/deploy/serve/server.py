@@ -100,7 +100,9 @@ def _application(settings: ServerSettings, opened: Mapping[str, OpenedRun] | Non
 
 
 def _loaded(settings: ServerSettings, threads: int) -> dict[str, OpenedRun]:
-    return {name: OpenedRun.load(folder, threads) for name, folder in settings.runs.items()}
+    return {
+        name: OpenedRun.load(folder, threads, trust=name in settings.trusted) for name, folder in settings.runs.items()
+    }
 
 
 def _end_with(parent: BaseProcess | None) -> None:

@@ -40,8 +40,10 @@ class ServerSettings:
         runs: The folder of each run, by the name under which it is served; the first one is the default.
         limits: What a request may cost.
         workers: Number of server processes.
+        trusted: The names of the runs whose models may run Python code.
     """
 
     runs: Mapping[str, Path]
     limits: Limits = field(default_factory=Limits)
     workers: int = 1
+    trusted: frozenset[str] = frozenset()
