@@ -93,7 +93,7 @@ def test_a_model_with_layers_that_have_no_step(digits: Path, tmp_path: Path) -> 
         "    image = keras.Input((height, width, depth))\n"
         "    x = keras.layers.Rescaling(1 / 255)(image)\n"
         "    x = keras.layers.Conv2D(8, 3, strides=2)(x)\n"
-        "    x = keras.layers.UnitNormalization()(x)\n"
+        "    x = keras.layers.GroupNormalization(groups=4)(x)\n"
         "    x = keras.layers.GlobalAveragePooling2D()(x)\n"
         "    return keras.Model(image, keras.layers.Dense(classes, activation='softmax')(x))\n"
     )
@@ -120,7 +120,7 @@ def test_a_file_that_computes_something_else_is_not_kept(
 
     monkeypatch.setattr(type(format_), "writer", lambda _: wrong)
     (tmp_path / "model.onnx").write_text("an earlier file")
-    with pytest.raises(ExportError, match="computes something else than the run, so it was not kept: of 22 pictures"):
+    with pytest.raises(ExportError, match="computes something else than the run, so it was not kept: of "):
         export(run, ["onnx"], out=tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"model.onnx": "an earlier file"}
 

@@ -4,18 +4,14 @@ The batch is fixed to 1: the converter (litert-torch 0.10) does not trace a dyna
 cannot be resized by the runtime.
 """
 
-import io
-import logging
-import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import keras
 import torch
 
 from stridednet.deploy.export.metadata import KEY, Metadata
+from stridednet.deploy.export.quiet import quiet
 from stridednet.deploy.export.torch_format import exported_program
 from stridednet.errors import ExportError
 
@@ -36,7 +32,7 @@ def write_litert(model: keras.Model, metadata: Metadata, path: Path) -> None:
     """
     module = exported_program(model, metadata.image_size).module()
     example = torch.zeros((1, metadata.image_size, metadata.image_size, 3), dtype=torch.uint8)
-    with _quiet():
+    with quiet():
         import litert_torch
 
         try:
@@ -46,16 +42,3 @@ def write_litert(model: keras.Model, metadata: Metadata, path: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "".join(f"{label}\n" for label in metadata.labels))
         archive.writestr(f"{KEY}.json", metadata.as_json())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the converter's progress and the warnings of its imports."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)

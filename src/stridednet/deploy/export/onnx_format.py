@@ -7,6 +7,7 @@ import onnx
 
 from stridednet.deploy.export.metadata import Metadata
 from stridednet.deploy.export.onnx_graph import BATCH, INPUT_NAME, OPSET, OUTPUT_NAME, onnx_model
+from stridednet.deploy.export.quiet import quiet
 from stridednet.deploy.portable import portable_model
 from stridednet.errors import ExportError
 
@@ -45,10 +46,11 @@ def _traced(model: keras.Model, size: int) -> onnx.ModelProto:
 
     program = exported_program(model, size)
     try:
-        exported = torch.onnx.export(
-            program, input_names=[INPUT_NAME], output_names=[OUTPUT_NAME], opset_version=OPSET, dynamo=True,
-            dynamic_shapes=({0: BATCH},), verbose=False,
-        )  # fmt: skip
+        with quiet():
+            exported = torch.onnx.export(
+                program, input_names=[INPUT_NAME], output_names=[OUTPUT_NAME], opset_version=OPSET, dynamo=True,
+                dynamic_shapes=({0: BATCH},), verbose=False,
+            )  # fmt: skip
     except Exception as error:  # noqa: BLE001 -- whatever a layer's tracing raises
         raise ExportError(f"onnx: PyTorch cannot export the model: {' '.join(str(error).split())[:300]}") from None
     if exported is None:

@@ -7,6 +7,7 @@ import keras
 
 from stridednet.deploy.export.metadata import Metadata
 from stridednet.deploy.export.onnx_format import write_onnx
+from stridednet.deploy.export.runtimes import import_openvino
 
 
 def write_openvino(model: keras.Model, metadata: Metadata, path: Path) -> None:
@@ -20,12 +21,11 @@ def write_openvino(model: keras.Model, metadata: Metadata, path: Path) -> None:
     Raises:
         ExportError: The model cannot be written as ONNX.
     """
-    import openvino
-
+    openvino = import_openvino()
     with tempfile.TemporaryDirectory() as temporary:
         onnx = Path(temporary, "model.onnx")
         write_onnx(model, metadata, onnx)
-        converted = openvino.convert_model(onnx)
+        converted = openvino.Core().read_model(onnx)
         for key, text in metadata.as_texts().items():
             converted.set_rt_info(text, ["model_info", key])
         openvino.save_model(converted, path, compress_to_fp16=False)

@@ -1,9 +1,7 @@
 """Static quantization of an ONNX file to int8, by ONNX Runtime."""
 
-import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from stridednet.deploy.export.onnx_graph import INPUT_NAME
+from stridednet.deploy.export.quiet import quiet
 
 _CALIBRATION_IMAGES = 512
 _BATCH_SIZE = 32
@@ -53,7 +52,7 @@ def quantize_int8(source: Path, images: NDArray[np.uint8], target: Path) -> None
             batch = next(self._batches, None)
             return None if batch is None else {INPUT_NAME: batch}
 
-    with tempfile.TemporaryDirectory() as temporary, _quiet():
+    with tempfile.TemporaryDirectory() as temporary, quiet():
         prepared = Path(temporary, "prepared.onnx")
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantize_static(
@@ -72,14 +71,3 @@ def quantize_int8(source: Path, images: NDArray[np.uint8], target: Path) -> None
         if item.key not in present:
             quantized.metadata_props.add(key=item.key, value=item.value)
     onnx.save(quantized, target)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress ONNX Runtime's advice on the root logger, of which none applies here."""
-    logger = logging.getLogger()
-    disabled, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = disabled

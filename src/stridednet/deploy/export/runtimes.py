@@ -36,13 +36,20 @@ def open_onnx(path: Path, threads: int | None = None) -> Compute:
 
 def open_openvino(path: Path, threads: int | None = None) -> Compute:
     """Open a file in OpenVINO, on the CPU, in float32: by default, it computes in bfloat16 where the CPU can."""
-    import openvino
-
+    openvino = import_openvino()
     settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
     compiled = openvino.Core().compile_model(path, "CPU", settings)
     return lambda images: np.array(compiled(images)[0])
+
+
+def import_openvino() -> Any:
+    """Return the package of OpenVINO, imported without sending usage data to Google Analytics, its default."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: it cannot be imported
+    import openvino
+
+    return openvino
 
 
 def open_litert(path: Path, threads: int | None = None) -> Compute:

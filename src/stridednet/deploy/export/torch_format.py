@@ -7,6 +7,7 @@ import keras
 import torch
 
 from stridednet.deploy.export.metadata import KEY, Metadata
+from stridednet.deploy.export.quiet import quiet
 from stridednet.errors import ExportError, InputError
 
 _MOST_IMAGES = 65_536  # of a batch; the exporter needs a limit
@@ -37,7 +38,7 @@ def exported_program(model: keras.Model, size: int) -> torch.export.ExportedProg
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=_MOST_IMAGES)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             return torch.export.export(_FromBytes(model).eval(), (example,), dynamic_shapes=({0: batch},))
     except Exception as error:  # noqa: BLE001 -- whatever a user's layer raises when it is traced
         raise ExportError(f"torch: PyTorch cannot trace the model: {' '.join(str(error).split())[:300]}") from None
