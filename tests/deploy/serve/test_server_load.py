@@ -1,5 +1,6 @@
 """A server under load: full queues, endless bodies, SIGTERM, and workers that die."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -127,10 +128,8 @@ def _answers(server: Server, count: int) -> None:
 
     def ask() -> bool:
         nonlocal got
-        try:
+        with contextlib.suppress(httpx.TransportError):
             got += _status(server.url, png(1)) == 200
-        except httpx.TransportError:
-            pass
         return got == count
 
     wait_until(ask, "no answers")

@@ -56,9 +56,9 @@ def build_app(opened: Mapping[str, OpenedRun], limits: Limits, threads: int) -> 
     service = Service(ServedRuns(opened, limits.queue, threads, metrics.batch), limits, metrics)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Limits]]:
         async with service.running():
-            yield
+            yield {"limits": limits}  # for `BoundedConnection`
         print(
             f"stopped after {measured.answered:,} answers to {measured.accepted:,} requests",
             file=sys.stderr,

@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from stridednet.deploy.serve.connections import BoundedConnection
 from stridednet.deploy.serve.metrics import FOLDER_VARIABLE, MeasuredApp
 from stridednet.deploy.serve.runs import OpenedRun
 from stridednet.deploy.serve.settings import ServerSettings
@@ -41,20 +42,25 @@ def serve(settings: ServerSettings, host: str, port: int, on_start: Callable[[in
     opened = _loaded(settings, threads)  # by workers too, but here an error is reported once
     with ExitStack() as stack:
         listener = stack.enter_context(_listener(host, port))
-        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended
-            stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            stack.callback(signal.signal, number, signal.getsignal(number))
         port = listener.getsockname()[1]
         if settings.workers == 1:
-            config = _config(partial(_application, settings, opened, threads), settings)
+            server = uvicorn.Server(_config(partial(_application, settings, opened, threads), settings))
+            for number in (
+                signal.SIGTERM,
+                signal.SIGINT,
+            ):  # from now on, and when uvicorn raises them again
+                signal.signal(number, server.handle_exit)
             on_start(port)
-            uvicorn.Server(config).run([listener])
+            server.run([listener])
             return
         del opened
         os.environ[FOLDER_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="stridednet-metrics-"))
         stack.callback(os.environ.pop, FOLDER_VARIABLE)
-        config = _config(partial(_application, settings, None, threads), settings)
+        supervisor = Multiprocess(_config(partial(_application, settings, None, threads), settings), [listener])
         on_start(port)
-        Multiprocess(config, [listener]).run()
+        supervisor.run()
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -77,6 +83,7 @@ def _config(application: Callable[[], MeasuredApp], settings: ServerSettings) ->
         application,
         factory=True,
         interface="asgi3",
+        http=BoundedConnection,
         lifespan="on",
         workers=settings.workers,
         log_config=None,  # warnings and errors go to standard error
