@@ -105,6 +105,9 @@ def test_a_picture_is_pasted(page: "Page", server: Server, picture: Path) -> Non
 
 
 def test_the_keyboard_chooses_a_file_and_a_model(page: "Page", server: Server, picture: Path) -> None:
+    page.on(
+        "filechooser", lambda _: None
+    )  # otherwise Playwright starts to listen when Enter is pressed, perhaps too late
     page.keyboard.press("Tab")  # the models
     page.keyboard.press("Tab")
     with page.expect_file_chooser() as chooser:
