@@ -138,6 +138,15 @@ def test_the_open_inference_protocol(server: Server, runs: dict[str, Run]) -> No
         (output,) = answer["outputs"]
         assert (answer["id"], answer["model_name"], output["datatype"]) == ("7", "second", "FP32")
         np.testing.assert_allclose(np.reshape(output["data"], output["shape"]), expected, atol=1e-6)
+    version = metadata["versions"][0]
+    assert version == answer["model_version"]
+    assert get(f"/v2/models/second/versions/{version}").json() == metadata
+    assert get(f"/v2/models/second/versions/{version}/ready").json() == {"name": "second", "ready": True}
+    request = {"inputs": [tensor], "outputs": [{"name": "probabilities"}]}
+    again = server.client.post(f"/v2/models/second/versions/{version}/infer", json=request).json()
+    assert again["outputs"] == answer["outputs"]
+    for missing in ("third", "second/versions/1"):
+        assert (get(f"/v2/models/{missing}").status_code, get(f"/v2/models/{missing}/ready").status_code) == (404, 404)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +161,7 @@ def test_the_open_inference_protocol(server: Server, runs: dict[str, Run]) -> No
         ({"data": [256] * SIZE * SIZE * 3}, 400, "integers from 0 to 255"),
         ({"data": [0.5] * SIZE * SIZE * 3}, 400, "integers from 0 to 255"),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_tensors_that_do_not_fit(server: Server, change: dict[str, Any], status: int, reason: str) -> None:
     tensor = {"name": "images", "datatype": "UINT8", "shape": [1, SIZE, SIZE, 3], "data": [0] * SIZE * SIZE * 3}
@@ -159,7 +169,11 @@ def test_tensors_that_do_not_fit(server: Server, change: dict[str, Any], status:
     assert (answer.status_code, reason in _reason(answer)) == (status, True), answer.text
 
 
-@pytest.mark.parametrize("body", ["{", "[" * 100_000, "[]", '{"inputs": [1]}', '{"inputs": [], "id": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    ["{", "[" * 100_000, "[]", f"[{'{},' * 300_000}{{}}]", '{"inputs": [1]}', '{"inputs": [], "id": 1}'],
+    ids=lambda body: body[:20],
+)
 def test_json_that_is_no_request(server: Server, body: str) -> None:
     assert server.client.post("/v2/models/first/infer", content=body).status_code == 400
 
@@ -185,6 +199,7 @@ def test_metrics_and_description(server: Server) -> None:
     assert 'stridednet_queue_depth{queue="decoder"} 0.0' in text
     paths = server.client.get("/openapi.json").json()["paths"]
     assert {"/predict", "/metrics", "/v2/models/{name}/infer"} <= set(paths)
+    assert set(paths["/predict"]["post"]["responses"]) == {"200", "400", "404", "408", "413", "503"}
 
 
 def test_a_run_that_is_replaced_is_opened_again(server: Server, runs: dict[str, Run], folder: Path) -> None:
