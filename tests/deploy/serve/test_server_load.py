@@ -113,7 +113,7 @@ def test_an_internal_error_is_told_without_a_trace(tmp_path: Path) -> None:
         answer = httpx.post(f"{server.url}/predict", params={"explain": True}, content=png(1), timeout=60)
         assert answer.status_code == 500
         assert answer.json() == {"error": "internal error; the server's log has the reason"}
-        assert "FileNotFoundError" in server.log
+        wait_until(lambda: "FileNotFoundError" in server.log, "the log does not have the reason")
         assert _status(server.url, png(1)) == 200
 
 
