@@ -37,7 +37,10 @@ class BoundedConnection(H11Protocol):
         self._answer_timer = _Timer()
         transport.set_write_buffer_limits(0)  # `pause_writing` is called as soon as the client does not read
         self._excess = len(self.connections) > self._limits.connections
-        self._header_timer.start(self._limits.header, self._header_is_late)
+        if self.app_state.get("ending"):  # it was accepted just before
+            self._header_timer.start(_LAST_REQUESTS, super().shutdown)
+        else:
+            self._header_timer.start(self._limits.header, self._header_is_late)
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent."""
