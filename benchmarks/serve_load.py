@@ -32,6 +32,8 @@ from urllib.request import urlopen
 
 import numpy as np
 
+from stridednet.machine import device
+
 HOST = "127.0.0.1"
 CLIENTS = (1, 8, 64)
 PICTURES = 200
@@ -262,9 +264,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     ):
         with urlopen(f"http://{HOST}:{server.port}/models") as answer:
             engine = json.load(answer)[0]["engine"]
-        where = (
-            f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        )
+        where = f"{device()['name']}, {os.cpu_count()} cores, Python {platform.python_version()}"
         print(f"{where}; engine {engine}; {arguments.rounds} rounds of {arguments.seconds:g} s")
         print(f"{'clients':>8}  {'server':27}{'requests/s':>12}{'x':>8}{'p50 ms':>10}{'p99 ms':>10}  answers")
         rows = compare({PLAIN: plain, STRIDEDNET: server}, arguments)
