@@ -16,6 +16,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import signal
 import socket
 import subprocess
@@ -242,6 +243,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--serve", default="", help="more options of stridednet serve, such as '--workers 2'")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     parser.add_argument("--client", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
@@ -260,7 +262,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     program = str(Path(sys.executable).with_name("stridednet"))
     with (
         running(sys.executable, __file__, "--plain", arguments.run, "PORT") as plain,
-        running(program, "serve", arguments.run, "--port", "PORT") as server,
+        running(program, "serve", arguments.run, "--port", "PORT", *shlex.split(arguments.serve)) as server,
     ):
         with urlopen(f"http://{HOST}:{server.port}/models") as answer:
             engine = json.load(answer)[0]["engine"]
