@@ -51,7 +51,8 @@ class Load:
     statuses: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)  # seconds, of status 200
     differences: list[float] = field(default_factory=list)
-    lost: int = 0  # requests that were sent, without an answer
+    lost: int = 0  # requests without an answer, on a connection that had answers before
+    reset: int = 0  # new connections without an answer: the server ended before it accepted them
 
 
 class Clients:
@@ -79,15 +80,16 @@ class Clients:
                 reader, writer = await asyncio.open_connection(HOST, self._port)
             except ConnectionError:  # the server has ended
                 return
-            with_connection = True
-            while with_connection and self._goes_on():
-                with_connection = await self._ask(reader, writer)
+            is_new = remains = True
+            while remains and self._goes_on():
+                remains = await self._ask(reader, writer, is_new)
+                is_new = False
             writer.close()
 
     def _goes_on(self) -> bool:
         return time.perf_counter() < self._end
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_new: bool) -> bool:
         """Send a request and read the answer; return whether the connection remains."""
         number = next(self._numbers)
         if number >= self._last:
@@ -100,7 +102,8 @@ class Clients:
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
             body = await reader.readexactly(length)
         except (OSError, asyncio.IncompleteReadError):
-            self.load.lost += 1
+            self.load.reset += is_new
+            self.load.lost += not is_new
             return False
         status = head.split()[1].decode()
         self.load.statuses[status] += 1
@@ -317,10 +320,14 @@ def _end(server: Server, pictures: Path) -> dict[str, Any]:
         status = server.process.wait()
         seconds = time.perf_counter() - started
         numbers = json.loads(clients.communicate()[0])
-    found = {"exit_status": status, "seconds": seconds, "lost": numbers["lost"], "statuses": numbers["statuses"]}
+    found = {
+        "exit_status": status,
+        "seconds": seconds,
+        **{name: numbers[name] for name in ("lost", "reset", "statuses")},
+    }
     print(
         f"SIGTERM under load: exit status {status} after {seconds:.1f} s; "
-        f"{numbers['lost']} requests without an answer, {numbers['statuses']}"
+        f"{numbers['lost']} requests without an answer, {numbers['reset']} connections not accepted, {numbers['statuses']}"
     )
     return found
 

@@ -58,9 +58,19 @@ def serve(settings: ServerSettings, host: str, port: int, on_start: Callable[[in
         del opened
         os.environ[FOLDER_VARIABLE] = stack.enter_context(tempfile.TemporaryDirectory(prefix="stridednet-metrics-"))
         stack.callback(os.environ.pop, FOLDER_VARIABLE)
-        supervisor = Multiprocess(_config(partial(_application, settings, None, threads), settings), [listener])
+        supervisor = _Supervisor(_config(partial(_application, settings, None, threads), settings), [listener])
         on_start(port)
         supervisor.run()
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's process above the workers."""
+
+    def terminate_all(self) -> None:
+        """Tell the workers to end; when they stop listening, no connection is made that nobody accepts."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 def _listener(host: str, port: int) -> socket.socket:
