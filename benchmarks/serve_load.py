@@ -327,7 +327,8 @@ def _end(server: Server, pictures: Path) -> dict[str, Any]:
     }
     print(
         f"SIGTERM under load: exit status {status} after {seconds:.1f} s; "
-        f"{numbers['lost']} requests without an answer, {numbers['reset']} connections not accepted, {numbers['statuses']}"
+        f"{numbers['lost']} requests without an answer, {numbers['reset']} connections not accepted, "
+        f"{numbers['statuses']}"
     )
     return found
 
