@@ -44,7 +44,7 @@ def workplace(few_digits: Path, tmp_path: Path, request: pytest.FixtureRequest) 
     if caltech101_path() is not None:
         (tmp_path / "101_ObjectCategories").symlink_to(request.getfixturevalue("caltech101"))
     for folder in ("examples", "benchmarks"):
-        shutil.copytree(PROJECT / folder, tmp_path / folder)
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("node_modules"))
     for document in DOCUMENTS:
         for name, text in FILE.findall(document.read_text()):
             (tmp_path / name).write_text(text)

@@ -60,6 +60,10 @@ class TrainingError(StridedNetError):
     """Training failed: the loss became NaN or infinite."""
 
 
+class ExportError(StridedNetError):
+    """A run cannot be exported, or its exported file computes something else; nothing was written."""
+
+
 class FigureError(StridedNetError):
     """A figure or page of a finished training or sweep could not be drawn or written; everything else is in its folder.
 

@@ -248,6 +248,11 @@ class RunDirectory:
         return self.folder / _MODEL
 
     @property
+    def report_file(self) -> Path:
+        """The path of the report, which is written last."""
+        return self.folder / _REPORT
+
+    @property
     def portable_file(self) -> Path:
         """The path of the model as NumPy computes it; not every run has one."""
         return self.folder / _PORTABLE

@@ -11,9 +11,11 @@ from stridednet.cli.check import check_command
 from stridednet.cli.conv2d import conv2d_command
 from stridednet.cli.datasets import datasets_app
 from stridednet.cli.evaluate import evaluate_command
+from stridednet.cli.export import export_command
 from stridednet.cli.garbage import collect_less
 from stridednet.cli.guide import guide_command
 from stridednet.cli.predict import predict_command
+from stridednet.cli.serve import serve_command
 from stridednet.cli.streams import (
     OutputClosedError,
     broken_pipes_reported,
@@ -62,6 +64,8 @@ app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("sweep")(sweep_command)
 app.command("evaluate")(evaluate_command)
+app.command("export")(export_command)
+app.command("serve")(serve_command)
 app.command("check")(check_command)
 app.command("conv2d")(conv2d_command)
 app.command("guide")(guide_command)

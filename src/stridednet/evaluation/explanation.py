@@ -58,8 +58,11 @@ class Explanation:
             raise InputError(f"path: {file} is a folder; choose another file name")
         write_overlay(file, self.picture, self.heatmap)
 
-    def _repr_png_(self) -> bytes:  # how notebooks show it
+    def png(self) -> bytes:
+        """Return the overlay as a PNG file."""
         return _png(self.overlay)
+
+    _repr_png_ = png  # how notebooks show it
 
 
 class Drawing(NamedTuple):
@@ -103,6 +106,10 @@ class PictureExplainer:
         if label is not None and label not in self._labels:
             raise InputError(f"label: not one of the run's classes, which `Run.labels` lists. Received: {label!r}")
         image, picture = self.read(given)
+        return self.explained(image, picture, label)
+
+    def explained(self, image: Pixels, picture: Pixels, label: str | None = None) -> Explanation:
+        """Explain a picture that `read` returned; errors are those of `explain`."""
         probabilities = self._predictor.predict(image[None])[0]
         column = int(probabilities.argmax()) if label is None else self._labels.index(label)
         heatmap = self._explainer.heatmaps(image[None], [column])[0]

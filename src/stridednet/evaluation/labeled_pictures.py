@@ -89,6 +89,23 @@ def labeled_pictures(
     return _new(run, manifest, say)
 
 
+def training_pictures(
+    run: RunDirectory, dataset: str | os.PathLike[str] | None, say: Callable[[str], None]
+) -> LabeledPictures:
+    """Read the pictures that a run was trained on.
+
+    Args:
+        run: A finished run.
+        dataset: The new path of the run's data set; None if it was not moved.
+        say: Called with one-line messages about what was left out.
+
+    Raises:
+        DataError: The data set does not exist.
+        RunError: The pictures are not in the data set any more.
+    """
+    return _own(run, moved_manifest(run, dataset), say, "train")
+
+
 def moved_manifest(run: RunDirectory, dataset: str | os.PathLike[str] | None) -> Manifest:
     """Return what is in the data set of a run, as the run read it.
 
@@ -113,8 +130,9 @@ def _own_elsewhere(run: RunDirectory, dataset: str | os.PathLike[str]) -> Manife
     return manifest if {(row.path, row.label) for row in run.split} <= found else None
 
 
-def _own(run: RunDirectory, manifest: Manifest, say: Callable[[str], None]) -> LabeledPictures:
-    subset = str(run.report.get("report_on", "test"))
+def _own(run: RunDirectory, manifest: Manifest, say: Callable[[str], None], part: str | None = None) -> LabeledPictures:
+    """Return the pictures of a subset of a run; None for the one that its report is on."""
+    subset = part or str(run.report.get("report_on", "test"))
     wanted = {row.path: row for row in run.split if row.subset == subset}
     present = [picture for picture in manifest.pictures if manifest.relative(picture.path) in wanted]
     pictures = _loaded(run, manifest, present)
@@ -125,7 +143,7 @@ def _own(run: RunDirectory, manifest: Manifest, say: Callable[[str], None]) -> L
     name = f"{subset} subset of {manifest.shown_root}"
     if not any(same):
         raise RunError(
-            f"none of the pictures of the {name} is the one that the run {run.folder} was tested on; "
+            f"none of the pictures of the {name} is the one that the run {run.folder} had in it; "
             "if that data set was moved, give its path as `dataset`"
         )
     lost = len(wanted) - sum(same)

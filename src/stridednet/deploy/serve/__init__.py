@@ -1,0 +1,1 @@
+"""``stridednet serve``: runs behind HTTP."""

@@ -1,0 +1,47 @@
+"""What a server serves, and its limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stridednet.machine import usable_cores
+
+MEGABYTE = 10**6
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may cost.
+
+    Args:
+        body: Bytes of a request's body.
+        bodies: Bytes of all bodies in memory together.
+        pixels: Pixels of a picture.
+        decoding: Seconds to decode a picture.
+        receiving: Seconds in which a body must arrive.
+        queue: Pictures that may wait, for a decoder and for each model.
+        decoders: Number of processes that decode pictures.
+    """
+
+    body: int = 16 * MEGABYTE
+    bodies: int = 256 * MEGABYTE
+    pixels: int = 50 * 10**6
+    decoding: float = 10.0
+    receiving: float = 10.0
+    queue: int = 256
+    decoders: int = field(default_factory=usable_cores)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """A server.
+
+    Args:
+        runs: The folder of each run, by the name under which it is served; the first one is the default.
+        limits: What a request may cost.
+        workers: Number of server processes.
+    """
+
+    runs: Mapping[str, Path]
+    limits: Limits = field(default_factory=Limits)
+    workers: int = 1
