@@ -26,7 +26,7 @@ def serve_command(
         float | None, typer.Option(min=0.001, help="Largest request, in megabytes. [default: 16]")
     ] = None,
     max_megapixels: Annotated[
-        float | None, typer.Option(min=0.001, help="Largest picture, in millions of pixels. [default: 50]")
+        float | None, typer.Option(min=0.001, max=89, help="Largest picture, in millions of pixels. [default: 50]")
     ] = None,
 ) -> None:
     """Serve predictions over HTTP, with a page for people, until Ctrl-C or SIGTERM."""

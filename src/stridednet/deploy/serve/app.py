@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 import stridednet
 from stridednet.deploy.serve.inference_protocol import protocol_routes
 from stridednet.deploy.serve.metrics import MeasuredApp, Metrics
-from stridednet.deploy.serve.page import page, policy
-from stridednet.deploy.serve.refusal import BAD_REQUEST, RefusedError
+from stridednet.deploy.serve.page import description, page, policy
+from stridednet.deploy.serve.refusal import BAD_REQUEST, REFUSALS, RefusedError
 from stridednet.deploy.serve.runs import OpenedRun, ServedRuns
 from stridednet.deploy.serve.service import Answer, Service
 from stridednet.deploy.serve.settings import Limits
@@ -32,16 +32,6 @@ _PICTURE: dict[str, Any] = {
         },
     },
 }
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/json": {"example": {"error": "the reason, in one line"}}}}
-    for status, text in (
-        (400, "Not a readable picture, or an invalid parameter"),
-        (404, "No such model"),
-        (408, "The body did not arrive in time"),
-        (413, "Too many bytes or pixels"),
-        (503, "The queue is full; the header Retry-After says when to try again"),
-    )
-}
 
 
 def build_app(opened: Mapping[str, OpenedRun], limits: Limits, threads: int) -> MeasuredApp:
@@ -56,27 +46,29 @@ def build_app(opened: Mapping[str, OpenedRun], limits: Limits, threads: int) -> 
     service = Service(ServedRuns(opened, limits.queue, threads, metrics.batch), limits, metrics)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Limits]]:
         async with service.running():
-            yield
+            yield {"limits": limits}  # for `BoundedConnection`
         print(
             f"stopped after {measured.answered:,} answers to {measured.accepted:,} requests",
             file=sys.stderr,
             flush=True,
         )
 
-    # FastAPI's own pages of documentation load scripts from a CDN.
     app = FastAPI(
         title="stridednet",
         version=stridednet.__version__,
         description="Predictions of trained image classifiers.",
-        docs_url=None,
+        docs_url=None,  # FastAPI's own pages load scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.include_router(protocol_routes(service))
     _add_routes(app, service)
+    app.include_router(protocol_routes(service))
     _add_errors(app)
+    for methods in app.openapi()["paths"].values():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)  # FastAPI's status for invalid parameters; here it is 400
     measured = MeasuredApp(app, metrics)
     return measured
 
@@ -86,7 +78,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         "/predict",
         summary="The most probable classes of a picture",
         openapi_extra={"requestBody": _PICTURE},
-        responses=_REFUSALS,
+        responses=REFUSALS,
         response_model_exclude_none=True,
     )
     async def predict(
@@ -94,9 +86,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         top_k: Annotated[int, Query(ge=1, description="Number of classes.")] = _TOP,
         explain: Annotated[
             bool,
-            Query(
-                description="Whether the first class gets `explanation`: the picture with what speaks for the class."
-            ),
+            Query(description="Whether the first class gets a data URL of the picture with what speaks for the class."),
         ] = False,
         model: Annotated[str | None, Query(description="Name of a run; the first one if it is left out.")] = None,
     ) -> list[Answer]:
@@ -120,9 +110,13 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    @app.get("/", summary="A page on which a person tries the model", response_class=HTMLResponse)
+    @app.get("/", include_in_schema=False)
     async def start() -> HTMLResponse:
         return HTMLResponse(page(), headers={"Content-Security-Policy": policy()})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(description(app.openapi()), headers={"Content-Security-Policy": policy()})
 
 
 def _add_errors(app: FastAPI) -> None:

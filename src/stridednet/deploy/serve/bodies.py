@@ -36,12 +36,13 @@ class Bodies:
         stream = request.stream()
         try:
             try:
+                self._check_length(request)
                 async with asyncio.timeout(self._limits.receiving):
                     async for part in stream:
                         held += len(part)
                         self._held += len(part)
                         if held > self._limits.body:
-                            raise RefusedError(TOO_LARGE, f"at most {self._limits.body / MEGABYTE:g} MB are accepted")
+                            raise self._too_large()
                         if self._held > self._limits.bodies:
                             raise busy("too many large requests")
                         parts.append(part)
@@ -49,13 +50,23 @@ class Bodies:
                 raise RefusedError(TIMEOUT, f"not received within {self._limits.receiving:g} s") from None
             except RefusedError:
                 parts.clear()
-                await _drained(stream)
+                if "expect" not in request.headers:  # such as curl's: it waits for permission to send more than 1 MB
+                    await _drained(stream)
                 raise
             if not held:
                 raise RefusedError(BAD_REQUEST, "the request has no body; send the bytes of a picture")
             yield b"".join(parts)
         finally:
             self._held -= held
+
+    def _check_length(self, request: Request) -> None:
+        """Refuse a body that is announced as too large, before it is received."""
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._limits.body:
+            raise self._too_large()
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(TOO_LARGE, f"at most {self._limits.body / MEGABYTE:g} MB are accepted")
 
 
 async def _drained(stream: AsyncIterator[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The process that decodes pictures of strangers: it can be killed when one takes too long.
+"""The process that decodes pictures and tensors of strangers: it can be killed when one takes too long.
 
 It reads requests from standard input and writes answers to standard output, until standard input is closed. Both are a
 length, a line of JSON of that length, and bytes whose number the JSON tells.
@@ -19,7 +19,10 @@ from PIL import Image
 
 from stridednet.data.decode import Pixels, UnusablePictureError, read_picture, resize
 from stridednet.data.samples import SampleRange
+from stridednet.deploy.serve.refusal import BAD_REQUEST, TOO_LARGE, RefusedError
+from stridednet.deploy.serve.tensors import read_request
 
+PICTURE, TENSOR = "picture", "tensor"  # what a request contains
 LENGTH = struct.Struct("<I")
 _MEMORY = 2 * 2**30  # bytes of address space
 
@@ -54,14 +57,19 @@ def decoded(content: bytes, size: int, longest: int, ranges: dict[str, Any]) -> 
 
 def _answer(header: dict[str, Any], content: bytes) -> bytes:
     try:
+        if header["kind"] == TENSOR:
+            identifier, images = read_request(content, header["size"], header["largest"])
+            return frame({"id": identifier, "shapes": [images.shape]}, images.tobytes())
         pixels = _pixels(content)
         if pixels > header["pixels"]:
-            return frame({"too_large": f"{pixels:,} pixels; at most {header['pixels']:,} are accepted"}, b"")
+            raise RefusedError(TOO_LARGE, f"{pixels:,} pixels; at most {header['pixels']:,} are accepted")
         found = decoded(content, header["size"], header["longest"], header["ranges"])
     except MemoryError:
-        return frame({"too_large": "decoding it takes too much memory"}, b"")
+        return frame({"refused": [TOO_LARGE, "decoding it takes too much memory"]}, b"")
     except UnusablePictureError as error:
-        return frame({"problem": str(error)}, b"")
+        return frame({"refused": [BAD_REQUEST, f"not a readable picture: {error}"]}, b"")
+    except RefusedError as error:
+        return frame({"refused": [error.status, error.reason]}, b"")
     return frame({"shapes": [one.shape for one in found]}, b"".join(one.tobytes() for one in found))
 
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from stridednet.data.decode import Pixels
 from stridednet.data.samples import Ranges
-from stridednet.deploy.serve.decoder import LENGTH, frame
-from stridednet.deploy.serve.refusal import BAD_REQUEST, TOO_LARGE, RefusedError, busy
+from stridednet.deploy.serve.decoder import LENGTH, PICTURE, TENSOR, frame
+from stridednet.deploy.serve.model_thread import LARGEST_BATCH
+from stridednet.deploy.serve.refusal import BAD_REQUEST, RefusedError, busy
 from stridednet.deploy.serve.settings import Limits
 
 _MODULE = "stridednet.deploy.serve.decoder"
@@ -75,18 +76,37 @@ class Decoders:
             RefusedError: It is not a readable picture, exceeds a limit, or too many wait already.
         """
         header = {
+            "kind": PICTURE,
             "size": size,
             "longest": longest,
             "ranges": {kind: list(asdict(one).values()) for kind, one in ranges.items()},
             "pixels": self._limits.pixels,
         }
+        _, arrays = await self._ask(header, content)
+        return arrays
+
+    async def read_tensor(self, body: bytes, size: int) -> tuple[str | None, Pixels]:
+        """Read a request of the Open Inference Protocol: in a process too, since JSON can need much time and memory.
+
+        Args:
+            body: Of the request.
+            size: Height and width of the model's images, in pixels.
+
+        Returns:
+            The ID of the request, if it has one, and ``(n, size, size, 3)``.
+
+        Raises:
+            RefusedError: It is not a valid request for this model, exceeds a limit, or too many wait already.
+        """
+        answer, (images,) = await self._ask({"kind": TENSOR, "size": size, "largest": LARGEST_BATCH}, body)
+        return answer["id"], images
+
+    async def _ask(self, header: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], list[Pixels]]:
         async with self._free() as decoder:
             answer, data = await decoder.ask(header, content, self._limits.decoding)
-        if "too_large" in answer:
-            raise RefusedError(TOO_LARGE, answer["too_large"])
-        if "problem" in answer:
-            raise RefusedError(BAD_REQUEST, f"not a readable picture: {answer['problem']}")
-        return _arrays(answer["shapes"], data)
+        if "refused" in answer:
+            raise RefusedError(*answer["refused"])
+        return answer, _arrays(answer["shapes"], data)
 
     @asynccontextmanager
     async def _free(self) -> AsyncIterator["_Decoder"]:
@@ -143,7 +163,7 @@ class _Decoder:
         except TimeoutError:
             raise RefusedError(BAD_REQUEST, f"not decoded within {seconds:g} s") from None
         except (OSError, asyncio.IncompleteReadError):
-            raise RefusedError(BAD_REQUEST, "not a readable picture: its decoder crashed") from None
+            raise RefusedError(BAD_REQUEST, "not readable: its decoder crashed") from None
         finally:
             if not complete:
                 await self.end()

@@ -1,5 +1,6 @@
 """What a server measures of itself, for Prometheus."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +9,11 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stridednet.deploy.serve.model_thread import LARGEST_BATCH, Batch
+from stridednet.deploy.serve.refusal import busy
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # where processes share their numbers; read by prometheus_client
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -128,4 +131,8 @@ class MeasuredApp:
                 route = getattr(scope.get("route"), "path", _UNKNOWN)
                 self._metrics.answered(route, status, time.perf_counter() - started)
 
-        await self._app(scope, receive, noticed)
+        try:
+            await self._app(scope, receive, noticed)
+        except asyncio.CancelledError:  # by uvicorn, when its time after SIGTERM is over
+            refusal = busy("the server is ending")
+            await JSONResponse({"error": refusal.reason}, refusal.status, refusal.headers)(scope, receive, noticed)

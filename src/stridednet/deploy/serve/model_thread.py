@@ -46,7 +46,7 @@ class ModelThread:
 
         Args:
             compute: Images ``(n, size, size, 3)`` to probabilities ``(n, classes)``.
-            capacity: Number of images that may wait.
+            capacity: Number of images that may wait; one request may always.
             on_batch: Called by the thread after each batch.
         """
         self._compute = compute
@@ -85,7 +85,7 @@ class ModelThread:
         """
         job = _Job(images, Future(), time.perf_counter())
         with self._changed:
-            if self._closed or self._waiting + len(images) > self._capacity:
+            if self._closed or (self._waiting and self._waiting + len(images) > self._capacity):
                 raise busy(f"{self._waiting} pictures are waiting already")
             self._jobs.append(job)
             self._waiting += len(images)

@@ -1,22 +1,43 @@
-"""The page of a server: its style and its script are inside, and it requests nothing from elsewhere."""
+"""The pages of a server: style and script are inside of them, and they request nothing from elsewhere."""
 
 import base64
 import hashlib
 from functools import cache
 from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
 
 _FOLDER = files("stridednet.deploy.serve") / "page"
 
 
 @cache
 def page() -> str:
-    """Return the page as HTML."""
+    """Return the page on which a person tries a model, as HTML."""
     return _text("page.html").replace("{{ style }}", _text("page.css")).replace("{{ script }}", _text("page.js"))
+
+
+def description(openapi: dict[str, Any]) -> str:
+    """Return a page that describes an application, as HTML.
+
+    FastAPI's own pages load scripts from another server.
+
+    Args:
+        openapi: Its OpenAPI description.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_text("description.html"))
+    operations = [
+        {"method": method.upper(), "path": path, "parameters": [], "requestBody": None, **operation}
+        for path, methods in openapi["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return template.render(style=_text("page.css"), info=openapi["info"], operations=operations)
 
 
 @cache
 def policy() -> str:
-    """Return its content security policy: only this style and this script, and requests to this server."""
+    """Return the content security policy of both: only this style and this script, and requests to this server."""
     return (
         f"default-src 'none'; style-src {_hash('page.css')}; script-src {_hash('page.js')}; connect-src 'self'; "
         "img-src 'self' data: blob:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

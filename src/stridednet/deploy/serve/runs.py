@@ -12,7 +12,7 @@ from stridednet.data.samples import Ranges
 from stridednet.deploy.portable_file import sha256
 from stridednet.deploy.serve.engine import Engine, Pixels, open_engine
 from stridednet.deploy.serve.model_thread import Batch, ModelThread
-from stridednet.deploy.serve.refusal import NOT_FOUND, RefusedError
+from stridednet.deploy.serve.refusal import NOT_FOUND, RefusedError, busy
 from stridednet.errors import StridedNetError, one_line
 from stridednet.run_directory import RunDirectory
 
@@ -37,6 +37,7 @@ class OpenedRun:
         ranges: Which samples of more than 8 bits become 0 and 255.
         version: The first digits of the SHA-256 of its ``model.keras``.
         engine: What computes it.
+        stamp: What identified its files before they were read.
     """
 
     run: RunDirectory
@@ -45,6 +46,7 @@ class OpenedRun:
     ranges: Ranges
     version: str
     engine: Engine
+    stamp: "_Stamp | None"
 
     @classmethod
     def load(cls, folder: Path, threads: int) -> "OpenedRun":
@@ -58,8 +60,9 @@ class OpenedRun:
             StridedNetError: It is not a finished run, or is damaged.
         """
         run = RunDirectory.open(folder)
-        version = sha256(run.model_file)[:_VERSION_LENGTH]
-        return cls(run, run.labels, run.recipe.image_size, run.sample_ranges, version, open_engine(run, threads))
+        stamp, version = _stamp(run), _version(run)
+        engine = open_engine(run, threads)
+        return cls(run, run.labels, run.recipe.image_size, run.sample_ranges, version, engine, stamp)
 
 
 class ServedRun:
@@ -81,10 +84,13 @@ class ServedRun:
             label: The class.
 
         Raises:
+            RefusedError: The run was replaced, and is not opened again yet.
             StridedNetError: The model has no feature maps, or is damaged.
         """
         with self._lock:
             if self._explainer is None:
+                if _version(self.opened.run) != self.opened.version:
+                    raise busy("the run is being replaced")
                 from stridednet.evaluation.explanation import PictureExplainer
                 from stridednet.threads import claim_process
 
@@ -114,7 +120,7 @@ class ServedRuns:
         self._capacity = capacity
         self._threads = threads
         self._on_batch = on_batch
-        self._stamps = {name: _stamp(one.run) for name, one in opened.items()}
+        self._stamps = {name: one.stamp for name, one in opened.items()}
         self._served = {name: self._started(name, one) for name, one in opened.items()}
 
     @property
@@ -169,6 +175,10 @@ class ServedRuns:
 
     def _started(self, name: str, opened: OpenedRun) -> ServedRun:
         return ServedRun(opened, self._capacity, lambda batch: self._on_batch(name, batch))
+
+
+def _version(run: RunDirectory) -> str:
+    return sha256(run.model_file)[:_VERSION_LENGTH]
 
 
 def _stamp(run: RunDirectory) -> _Stamp | None:

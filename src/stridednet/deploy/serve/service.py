@@ -93,13 +93,13 @@ class Service:
         """
         served = self.runs.of(model)
         opened = served.opened
-        async with self.body(request) as body:
+        async with self._body(request) as body:
             content = await picture_in(request, body)
             with self.metrics.stage("decode"):
                 image, *pictures = await self._decoders.decode(
                     content, opened.size, opened.ranges, _LONGEST if explain else 0
                 )
-        row = (await self.compute(served, image[None]))[0]
+        row = (await self._compute(served, image[None]))[0]
         prediction = Prediction.of(opened.labels, row)
         answers = [Answer(label, score) for label, score in prediction.top(top_k)]
         if explain:
@@ -107,15 +107,30 @@ class Service:
             answers[0] = replace(answers[0], explanation=explanation)
         return answers
 
+    async def infer(self, request: Request, served: ServedRun) -> tuple[str | None, Probabilities]:
+        """Return the ID of a request of the Open Inference Protocol, if it has one, and its probabilities.
+
+        Args:
+            request: Its body is the JSON.
+            served: The run that computes it.
+
+        Raises:
+            RefusedError: The request is refused.
+            ClientDisconnect: The client hung up.
+        """
+        async with self._body(request) as body:
+            with self.metrics.stage("decode"):
+                identifier, images = await self._decoders.read_tensor(body, served.opened.size)
+        return identifier, await self._compute(served, images)
+
     @asynccontextmanager
-    async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """Receive the body of a request; arguments and errors are those of `Bodies.read`."""
+    async def _body(self, request: Request) -> AsyncIterator[bytes]:
         async with AsyncExitStack() as stack:
             with self.metrics.stage("body"):
                 body = await stack.enter_async_context(self._bodies.read(request))
             yield body
 
-    async def compute(self, served: ServedRun, images: Pixels) -> Probabilities:
+    async def _compute(self, served: ServedRun, images: Pixels) -> Probabilities:
         """Return the probabilities of images, ``(n, classes)``; not computed if the client's task is cancelled."""
         return await asyncio.wrap_future(served.model.submit(images))
 

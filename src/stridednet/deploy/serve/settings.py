@@ -18,7 +18,10 @@ class Limits:
         bodies: Bytes of all bodies in memory together.
         pixels: Pixels of a picture.
         decoding: Seconds to decode a picture.
+        header: Seconds in which the header of a request must arrive.
         receiving: Seconds in which a body must arrive.
+        answer: Seconds in which a client must read an answer.
+        connections: Connections of a server process.
         queue: Pictures that may wait, for a decoder and for each model.
         decoders: Number of processes that decode pictures.
     """
@@ -27,7 +30,10 @@ class Limits:
     bodies: int = 256 * MEGABYTE
     pixels: int = 50 * 10**6
     decoding: float = 10.0
+    header: float = 10.0
     receiving: float = 10.0
+    answer: float = 30.0
+    connections: int = 512
     queue: int = 256
     decoders: int = field(default_factory=usable_cores)
 

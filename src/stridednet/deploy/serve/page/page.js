@@ -33,9 +33,9 @@ function show(classes) {
     number.textContent = `${(100 * score).toFixed(1)}%`;
     const cell = document.createElement("td");
     cell.className = "bar";
-    const bar = document.createElement("meter");
-    bar.value = score;
-    bar.setAttribute("aria-hidden", "true");
+    cell.setAttribute("aria-hidden", "true");
+    const bar = document.createElement("div");
+    bar.style.width = `${100 * score}%`;
     cell.append(bar);
     row.append(name, number, cell);
     return row;
@@ -113,6 +113,10 @@ function stop() {
   $("camera").focus();
 }
 $("camera").addEventListener("click", async () => {
+  if (!isSecureContext) {
+    say("Browsers allow the camera only over HTTPS, or on this machine.", true);
+    return;
+  }
   try {
     camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
