@@ -11,6 +11,8 @@ from rich.text import Text
 
 from stridednet.cli.consoles import ProgressConsole
 from stridednet.executor.scores import RunningScores
+from stridednet.model_settings import is_own_model
+from stridednet.run_directory import RunDirectory
 from stridednet.storage import path_text
 from stridednet.training.history import EpochRow, validations
 from stridednet.training.observer import Observer, Workload
@@ -125,7 +127,9 @@ class _BarObserver(Observer):
 
 def _how_to_resume(epochs: int, folder: Path) -> str:
     saved = "1 epoch is" if epochs == 1 else f"{epochs} epochs are"
-    return f"{saved} saved; resume with: stridednet train --resume {shlex.quote(path_text(folder))}"
+    run = shlex.quote(path_text(folder))
+    trust = f" --trust {run}" if is_own_model(RunDirectory(folder).recipe.model.name) else ""
+    return f"{saved} saved; resume with: stridednet train --resume {run}{trust}"
 
 
 def _epoch(number: int, of: int) -> str:
