@@ -5,6 +5,7 @@ The readers raise `LimitError`, a `ValueError` with the reason, to which the cal
 
 import json
 import math
+import os
 import tomllib
 import zipfile
 import zlib
@@ -19,9 +20,10 @@ MIB = 2**20
 MAX_TOML_BYTES = MIB // 4  # recipes and sweep plans: the largest of ours has 3 KB
 MAX_TOML_LINE = 16_384  # characters; the time for a dotted key grows with the square of its length
 MAX_JSON_BYTES = 64 * MIB  # reports, and the configuration of a model
-MAX_TEXT_BYTES = 1024 * MIB  # tables, such as split.csv with a line per picture
+MAX_TEXT_BYTES = 64 * MIB  # tables, such as split.csv with about 150 bytes per picture
 MAX_NESTING = 200  # tables, lists and objects in one another
 MAX_PICTURE_BYTES = 512 * MIB
+MAX_PIXELS = 89_478_485  # of a picture: Pillow's own limit, 0.25 GiB of 24-bit pixels
 
 MAX_MODEL_MEMBERS = 16
 MAX_MODEL_BYTES = 4096 * MIB
@@ -72,7 +74,10 @@ def read_bytes(path: Path, most: int) -> bytes:
         LimitError: It is larger.
     """
     with path.open("rb") as file:
-        content = file.read(most + 1)
+        likely = max(os.fstat(file.fileno()).st_size, MIB)  # of special files, the size is not known
+        content = file.read(min(most, likely) + 1)
+        while len(content) <= most and (more := file.read(MIB)):
+            content += more
     if len(content) > most:
         raise LimitError(f"more than {most // MIB:,} MiB" if most >= MIB else f"more than {most // 1024:,} KiB")
     return content

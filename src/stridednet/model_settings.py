@@ -9,20 +9,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from stridednet.conv2d import initialization, window
-from stridednet.settings import ActivationName, Constraint, PositiveInt, Rate, Regularizer, Settings
+from stridednet.settings import ActivationName, Constraint, Rate, Regularizer, Settings, Size
 from stridednet.storage import path_text
 
 # In any spelling that Keras accepts.
 Initializer = Annotated[initialization.Initializer, BeforeValidator(initialization.standard_initializer)]
 Padding = Annotated[window.Padding, BeforeValidator(window.standard_padding)]
-Filters = Annotated[tuple[PositiveInt, ...], Field(strict=False, min_length=1)]
+Filters = Annotated[tuple[Size, ...], Field(strict=False, min_length=1, max_length=100)]
 
 
 class NetworkSettings(Settings):
     """What all built-in architectures have in common."""
 
     name: str
-    stem_filters: PositiveInt = 16
+    stem_filters: Size = 16
     filters: Filters = (32, 64, 128)
     activation: ActivationName = "relu"
     kernel_initializer: Initializer = "he_normal"
@@ -35,19 +35,19 @@ class NetworkSettings(Settings):
 
 
 class _StridedLayers(NetworkSettings):
-    stem_kernel: PositiveInt = 7
+    stem_kernel: Size = 7
     stem_padding: Padding = "valid"
-    kernel_size: PositiveInt = 3
+    kernel_size: Size = 3
     padding: Padding = "same"
-    dilation_rate: PositiveInt = 1
-    groups: PositiveInt = 1
+    dilation_rate: Size = 1
+    groups: Size = 1
     use_bias: bool = True
     bias_initializer: Initializer = "zeros"
     bias_regularizer: Regularizer = "none"
     activity_regularizer: Regularizer = "none"
     kernel_constraint: Constraint = "none"
     bias_constraint: Constraint = "none"
-    dense_units: PositiveInt = 512
+    dense_units: Size = 512
 
 
 class StridedNetSettings(_StridedLayers):
@@ -67,11 +67,11 @@ class VggSettings(NetworkSettings):
     """See `stridednet.models.build_vgg`."""
 
     name: Literal["vgg"] = "vgg"
-    dense_units: PositiveInt = 512
+    dense_units: Size = 512
 
 
 class _WithStemKernel(NetworkSettings):
-    stem_kernel: PositiveInt = 7
+    stem_kernel: Size = 7
 
 
 class AllConvSettings(_WithStemKernel):

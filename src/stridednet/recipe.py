@@ -37,6 +37,7 @@ from stridednet.settings import (
 from stridednet.storage import user_path
 
 DEFAULT_RECIPE = "accurate"
+_LONGEST = 200  # characters of a value in a message
 
 
 class Recipe(Settings):
@@ -54,7 +55,9 @@ class Recipe(Settings):
     image_size: Annotated[int, Field(ge=8, le=1024)] = 96
     batch_size: PositiveInt | Literal["auto"] = 32
     epochs: PositiveInt | Literal["auto"] = 50
-    effort: Annotated[float, Field(gt=0)] = 600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
+    effort: Annotated[float, Field(gt=0, le=10**6)] = (
+        600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
+    )
     validation_freq: PositiveInt = 1  # validate after every n epochs, as in Keras' `fit`, and after the last
     label_smoothing: Rate = 0.0
     class_weights: Literal["none", "auto"] = "none"  # weights of the classes in the loss; see `stridednet.data.balance`
@@ -180,7 +183,15 @@ def _why(error: ValidationError) -> str:
     key = _setting(first["loc"])
     # A setting with alternative types has an error for each.
     reason = ", or ".join(_reason(other["msg"]) for other in errors if _setting(other["loc"]) == key)
-    return f"setting '{key}': {reason}. Received: {first['input']!r}"
+    return f"setting '{key}': {reason}. Received: {_short(first['input'])}"
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not print integers of more than 4,300 digits
+        return "a number that is too long to print"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} and so on"
 
 
 def _setting(place: Sequence[int | str]) -> str:

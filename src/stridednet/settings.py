@@ -66,7 +66,8 @@ def _checked_constraint(text: str) -> str:
 
 Regularizer = Annotated[str, AfterValidator(_checked_regularizer)]
 Constraint = Annotated[str, AfterValidator(_checked_constraint)]
-PositiveInt = Annotated[int, Field(ge=1)]
+PositiveInt = Annotated[int, Field(ge=1, le=10**6)]
+Size = Annotated[int, Field(ge=1, le=65_536)]  # of a layer: filters, units, kernels
 Rate = Annotated[float, Field(ge=0, lt=1)]
 ConcretePrecision = Literal["bfloat16", "float32"]
 Precision = Literal["auto", "bfloat16", "float32"]
@@ -92,7 +93,7 @@ class Settings(BaseModel):
     """A table of settings."""
 
     # Strict, so that `true` is not accepted as a number, nor "5" as an integer.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

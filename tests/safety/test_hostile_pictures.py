@@ -48,6 +48,14 @@ def _png(side: int, depth: int, text: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
+def _jpeg() -> bytes:
+    """A JPEG whose header says 65,500x65,500, more than Pillow and OpenCV decode."""
+    content = bytearray(_saved(noise(0, 16, 16), "JPEG"))
+    frame = content.index(b"\xff\xc0")
+    content[frame + 5 : frame + 9] = struct.pack(">HH", 65_500, 65_500)
+    return bytes(content)
+
+
 def _gif() -> bytes:
     content = bytearray(_saved(noise(0, 16, 16), "GIF"))
     content[6:10] = struct.pack("<HH", 65_535, 65_535)
@@ -102,6 +110,7 @@ _PIXELS = "more than 89,478,485 pixels, the limit against decompression bombs; r
 _ATTACKS = {
     "png": _Attack(".png", lambda: _png(_SIDE, 1), _PIXELS),
     "png-16": _Attack(".png", lambda: _png(64 * 300, 16), _PIXELS),
+    "png-16-of-100-megapixels": _Attack(".png", lambda: _png(64 * 160, 16), _PIXELS),
     "gif": _Attack(".gif", _gif, _PIXELS),
     "gif-frame": _Attack(".gif", _gif_frame, _PIXELS),
     "bmp": _Attack(".bmp", _bmp, _PIXELS),
@@ -156,4 +165,14 @@ def test_text_in_a_png_is_not_unpacked(tmp_path: Path) -> None:
     (ours,) = opened("picture", folder, _LIMIT)
     assert ours.is_ours
     assert ours.message.startswith("truncated or corrupt: Decompressed data too large")
+    assert ours.grown < _FEW
+
+
+def test_a_jpeg_with_a_large_header(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(_jpeg())
+    (naive,), (ours,) = opened("naive picture", folder, _LIMIT), opened("picture", folder, _LIMIT)
+    assert naive.error == "MemoryError"
+    assert ours.is_ours
     assert ours.grown < _FEW

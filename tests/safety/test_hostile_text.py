@@ -85,12 +85,34 @@ def test_a_file_of_a_gigabyte_is_not_read(reader: str, suffix: str, tmp_path: Pa
     assert ours.grown < (600 if reader == "picture" else _FEW)
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a finished run."""
+    return write_finished(tmp_path_factory.mktemp("runs") / "run", with_hashes=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["labels.txt", "split.csv", "history.csv", "report.json", "recipe.toml", "predict.npz", "model.keras"]
+)
+def test_a_file_of_a_gigabyte_in_a_run(name: str, run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    os.truncate(copy_with(run, folder / "run", name, b"a") / name, 2 * _GIB)
+    (ours,) = opened("run", folder, 1024)
+    assert ours.is_ours or (name in ("predict.npz", "model.keras") and ours.error is None)  # one is there for the other
+    assert "\n" not in ours.message
+    assert ours.grown < 512
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "epochs = " + "9" * 10_000,
         "image_size = " + "9" * 30,
+        "batch_size = 0x" + "f" * 10_000,
+        "effort = 1e999",
         "seed = -" + "9" * 100,
+        "[model]\nfilters = [" + "9" * 50 + "]",
+        "[model]\ndense_units = 1" + "0" * 15,
     ],
 )
 def test_huge_numbers_in_a_recipe(line: str, tmp_path: Path, main_command: Command) -> None:

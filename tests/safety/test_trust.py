@@ -4,7 +4,6 @@ from pathlib import Path
 
 import keras
 import pytest
-from tiny_pictures import write_classes
 
 import stridednet
 from stridednet.cli.progress import console_observer
@@ -14,6 +13,7 @@ from stridednet.resolve import resolve
 from stridednet.run import Run
 from stridednet.sweeps.plan import SweepPlan
 from stridednet.training.history import EpochRow
+from tiny_pictures import write_classes
 
 NET = """
 import keras
@@ -56,7 +56,7 @@ def test_a_run(net: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     settings = {"image_size": 16, "batch_size": 8, "epochs": 2, "model.name": net}
     observer = console_observer(quiet=False)
 
-    def stop(row: EpochRow) -> None:
+    def stop(_: EpochRow) -> None:
         raise KeyboardInterrupt
 
     observer.on_epoch = stop  # type: ignore[method-assign]
@@ -80,5 +80,5 @@ def test_what_the_option_names(tmp_path: Path) -> None:
     assert trusted(None, first, None) == [False, False]
     assert trusted([first], first, second) == [True, False]
     assert trusted([first / "model.keras", second], first, second) == [True, True]
-    with pytest.raises(InputError, match="--trust names a file or run that this command opens: .*first"):
+    with pytest.raises(InputError, match=r"--trust names a file or run that this command opens: .*first"):
         trusted([second], first)

@@ -19,19 +19,20 @@ from stridednet.data.kinds import kind_of_content
 from stridednet.data.samples import (
     Ranges,
     Samples,
+    blocks_of_rows,
     deep_samples,
     extremes,
     kind_of_samples,
     may_have_deep_samples,
     usual_range,
 )
-from stridednet.limits import MAX_PICTURE_BYTES, MIB
+from stridednet.limits import MAX_PICTURE_BYTES, MAX_PIXELS, LimitError, read_bytes
 
 Pixels = NDArray[np.uint8]
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit against decompression bombs: 0.25 GiB of 24-bit pixels
 BACKGROUND = "white"  # behind transparent pixels
 _ORIENTATION = 0x0112  # EXIF 2.3, tag "Orientation"; 1 is upright
+_MOST_PIXELS_PER_BYTE = 1000  # of a JPEG: one bit for a block of 8x8 would be 512
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|not available|not implemented|unknown|unrecognized|cannot handle", re.IGNORECASE
@@ -70,12 +71,11 @@ def read_content(path: Path) -> bytes:
         UnusablePictureError: The file is empty or cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_PICTURE_BYTES + 1)
+        content = read_bytes(path, MAX_PICTURE_BYTES)
     except OSError as error:
         raise UnusablePictureError(f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_PICTURE_BYTES:
-        raise UnusablePictureError(f"more than {MAX_PICTURE_BYTES // MIB} MiB")
+    except LimitError as error:
+        raise UnusablePictureError(str(error)) from None
     if not content:
         raise UnusablePictureError("empty file")
     return content
@@ -98,6 +98,8 @@ def read_picture(content: bytes, size: int, ranges: Ranges | None = None) -> Pix
         ) from None
     except UnidentifiedImageError:
         raise UnusablePictureError(_unidentified(content)) from None
+    except MemoryError:
+        raise UnusablePictureError("more pixels than there is memory for") from None
     except _DAMAGE as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         if _UNSUPPORTED.search(reason):
@@ -152,8 +154,8 @@ def read_samples(path: Path) -> Samples | None:
         with path.open("rb") as file:
             if not may_have_deep_samples(file.read(32)):
                 return None
-        samples = deep_samples(path.read_bytes())
-    except (Image.DecompressionBombError, *_DAMAGE) as error:
+        samples = deep_samples(read_content(path))
+    except (Image.DecompressionBombError, MemoryError, *_DAMAGE) as error:
         raise UnusablePictureError(str(error)) from None
     return samples if samples is None or samples.ndim == 2 else samples[:, :, :3]
 
@@ -188,6 +190,8 @@ def _read(content: bytes, size: int, ranges: Ranges) -> Pixels:
             return _reduced(content)
         raise
     with opened as picture:
+        if picture.format == "JPEG":
+            _check_plausible(picture, content)
         reduced = _is_reduced(picture, size)
         if _is_plain_jpeg(picture, content) and not reduced:
             decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
@@ -209,10 +213,18 @@ def _reduced(content: bytes) -> Pixels:
     """Decode a JPEG at an eighth of its size, upright."""
     if _JPEG_END not in content[-64:]:
         raise OSError("image file is truncated")
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(content)) as picture:  # reads the header, whatever the size
+        _check_plausible(picture, content)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
     if decoded is None:  # more than OpenCV's limit of 2**30 pixels
         raise Image.DecompressionBombError
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _check_plausible(picture: Image.Image, content: bytes) -> None:
+    """Raise an error if a JPEG is too short for the size in its header: each block needs a bit or more."""
+    if picture.width * picture.height > _MOST_PIXELS_PER_BYTE * len(content):
+        raise OSError(f"{len(content):,} bytes cannot contain {picture.width}x{picture.height} pixels")
 
 
 def _is_plain_jpeg(picture: Image.Image, content: bytes) -> bool:
@@ -260,13 +272,13 @@ def _from_samples(samples: Samples, ranges: Ranges, orientation: int) -> Pixels:
     kind = kind_of_samples(samples)
     opaque = samples[..., :3] if samples.ndim == 3 else samples[:, :, None]
     sample_range = ranges.get(kind) or usual_range(kind, [extremes(opaque)])
-    colors = sample_range.eight_bits(opaque)
-    if colors.shape[2] == 1:
-        colors = np.repeat(colors, 3, axis=2)
-    if samples.ndim == 3 and samples.shape[2] == 4:
-        full = 1.0 if kind == "float" else float(np.iinfo(samples.dtype).max)
-        alpha = np.clip(samples[:, :, 3:].astype(np.float64) / full, 0, 1)
-        colors = np.rint(colors * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    colors = np.empty((*samples.shape[:2], 3), np.uint8)
+    for rows in blocks_of_rows(samples):  # since a block's numbers need eight times as much memory as its pixels
+        colors[rows] = sample_range.eight_bits(opaque[rows])
+        if samples.ndim == 3 and samples.shape[2] == 4:
+            full = 1.0 if kind == "float" else float(np.iinfo(samples.dtype).max)
+            alpha = np.clip(samples[rows, :, 3:].astype(np.float64) / full, 0, 1)
+            colors[rows] = np.rint(colors[rows] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return np.ascontiguousarray(_UPRIGHT[orientation](colors) if orientation in _UPRIGHT else colors)
 
 

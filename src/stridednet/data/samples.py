@@ -5,14 +5,16 @@ a camera in a 16-bit file would be nearly black, and measured values would be cl
 """
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+
+from stridednet.limits import MAX_PIXELS
 
 Samples = NDArray[Any]
 Kind = Literal["integer", "float"]
@@ -21,6 +23,8 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _MAY_BE_DEEP = (b"\x89PNG", *_TIFF, b"P2", b"P3", b"P5", b"P6", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 _PNG_BIT_DEPTH = 24  # offset in the file
 _BITS_PER_SAMPLE = 258  # tag of TIFF 6.0
+_BLOCK = 2**20  # samples
+_IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 _USUAL_BITS = (8, 10, 12, 14, 16)
 
 
@@ -48,8 +52,21 @@ def kind_of_samples(samples: Samples) -> Kind:
 
 def extremes(samples: Samples) -> tuple[float, float]:
     """Return the lowest and the highest finite value, or twice 0 if there is none."""
-    finite = samples[np.isfinite(samples)] if samples.dtype.kind == "f" else samples
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    lows, highs = [], []
+    for rows in blocks_of_rows(samples):
+        block = samples[rows]
+        finite = block[np.isfinite(block)] if samples.dtype.kind == "f" else block
+        if finite.size:
+            lows.append(float(finite.min()))
+            highs.append(float(finite.max()))
+    return (min(lows), max(highs)) if lows else (0.0, 0.0)
+
+
+def blocks_of_rows(samples: Samples) -> Iterator[slice]:
+    """Yield the rows of an image, a few at a time, so that computing with them needs little memory."""
+    count = max(1, _BLOCK // max(1, samples[:1].size))
+    for start in range(0, len(samples), count):
+        yield slice(start, start + count)
 
 
 def usual_range(kind: Kind, found: Iterable[tuple[float, float]]) -> SampleRange:
@@ -85,6 +102,7 @@ def deep_samples(content: bytes) -> Samples | None:
 
     Raises:
         OSError: The file is damaged (as the errors of Pillow in general).
+        Image.DecompressionBombError: It has too many pixels.
     """
     if not may_have_deep_samples(content[:32]):
         return None
@@ -93,19 +111,39 @@ def deep_samples(content: bytes) -> Samples | None:
             gray = picture.mode == "F" or picture.mode.startswith("I")
             if not gray and not _has_deep_colors(picture):
                 return None
+            _check_size(*picture.size, channels=1 if gray else 3)
             picture.load()  # detects truncation, which OpenCV does not
             if gray:
                 return np.asarray(picture)
     except UnidentifiedImageError:
         if not content.startswith(_TIFF):
             raise
+        _check_size(*_size_of_tiff(content), channels=3)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype == np.uint8:
         return None
     if decoded.ndim == 3:
-        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[decoded.shape[2]]
-        decoded = decoded[:, :, order]
+        if decoded.shape[2] == 4:
+            decoded[:, :, :3] = decoded[:, :, 2::-1]
+        elif decoded.shape[2] == 3:
+            decoded = decoded[:, :, ::-1]
     return np.asarray(decoded)
+
+
+def _check_size(width: int, height: int, channels: int) -> None:
+    """Raise an error for more pixels than `MAX_PIXELS`; half of it for colors, which need several times the memory."""
+    if width * height > MAX_PIXELS // (2 if channels > 1 else 1):
+        raise Image.DecompressionBombError
+
+
+def _size_of_tiff(content: bytes) -> tuple[int, int]:
+    """Return width and height of a TIFF that Pillow cannot identify."""
+    file = io.BytesIO(content)
+    big = content[2:3] == b"+" or content[3:4] == b"+"
+    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if big else 8))
+    file.seek(tags.next)
+    tags.load(file)
+    return int(tags[_IMAGE_WIDTH]), int(tags[_IMAGE_LENGTH])
 
 
 def _has_deep_colors(picture: Image.Image) -> bool:

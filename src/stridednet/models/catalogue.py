@@ -1,12 +1,16 @@
 """The built-in models by name, and how a recipe's settings become the arguments of their builders."""
 
-import functools
+import math
+import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import keras
 
+from stridednet.errors import ModelError
 from stridednet.model_settings import ModelSettings, is_own_model
 from stridednet.models.allconv import build_allconv
 from stridednet.models.conv_unit import Style
@@ -57,6 +61,8 @@ MODELS: dict[str, Architecture] = {
     "fire": Architecture(build_fire),
 }
 
+MAX_WEIGHTS = 2**28  # 1 GiB, and several times as much for their training
+
 # Scale and offset; the second centers photographs near 0 with a standard deviation near 1.
 _RESCALINGS = {"0 to 1": (1 / 255, 0.0), "-2 to 2": (1 / 64, -2.0)}
 
@@ -66,8 +72,8 @@ _CONVERTED: dict[str, Callable[[Any], Any]] = {
     "kernel_regularizer": regularizer,
     "bias_regularizer": regularizer,
     "activity_regularizer": regularizer,
-    "kernel_constraint": functools.partial(constraint, axis=[0, 1, 2]),
-    "bias_constraint": functools.partial(constraint, axis=0),
+    "kernel_constraint": partial(constraint, axis=[0, 1, 2]),
+    "bias_constraint": partial(constraint, axis=0),
     "pixel_range": _RESCALINGS.__getitem__,
 }
 
@@ -103,4 +109,37 @@ def build_model(settings: ModelSettings, image_size: int, classes: int) -> keras
     if is_own_model(settings.name):
         return build_own_model(settings.name, image_size, classes)
     architecture = MODELS[settings.name]
-    return architecture.build(image_size, image_size, 3, classes, **architecture.arguments(settings))
+    build = partial(architecture.build, image_size, image_size, 3, classes, **architecture.arguments(settings))
+    if _may_be_too_large(settings, image_size):
+        weights = _in_another_thread(lambda: _count(build))
+        if weights > MAX_WEIGHTS:
+            raise ModelError(
+                f"the model would have {weights:,} weights, and may have {MAX_WEIGHTS:,}; use fewer or smaller "
+                "filters, units or kernels"
+            )
+    return build()
+
+
+def _may_be_too_large(settings: ModelSettings, image_size: int) -> bool:
+    """Return whether a bound on the number of weights, which is quickly computed, is above the limit."""
+    values = dict(settings)
+    filters = (values["stem_filters"], *values["filters"])
+    kernel = max(values.get("stem_kernel", 3), values.get("kernel_size", 3))
+    convolutions = 4 * (len(filters) + 1) * (kernel * max(filters)) ** 2
+    dense = image_size**2 * max(filters) * values.get("dense_units", 1)
+    return bool(convolutions + dense > MAX_WEIGHTS)
+
+
+def _count(build: Callable[[], keras.Model]) -> int:
+    with keras.device("meta"):  # of which PyTorch computes shapes, without memory
+        return sum(math.prod(weight.shape) for weight in build().weights)
+
+
+def _in_another_thread(compute: Callable[[], int]) -> int:
+    """Compute without an effect on models that are built later: names are counted per thread, seeds per process."""
+    state = random.getstate()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(compute).result()
+    finally:
+        random.setstate(state)
