@@ -8,10 +8,9 @@ import math
 import os
 import tomllib
 import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +21,19 @@ MAX_TOML_LINE = 16_384  # characters; the time for a dotted key grows with the s
 MAX_JSON_BYTES = 64 * MIB  # reports, and the configuration of a model
 MAX_TEXT_BYTES = 64 * MIB  # tables, such as split.csv with about 150 bytes per picture
 MAX_NESTING = 200  # tables, lists and objects in one another
+MAX_IMAGE_SIZE = 1024  # of a model: height and width, in pixels
 MAX_PICTURE_BYTES = 512 * MIB
 MAX_PIXELS = 89_478_485  # of a picture: Pillow's own limit, 0.25 GiB of 24-bit pixels
 
 MAX_MODEL_MEMBERS = 16
-MAX_MODEL_BYTES = 4096 * MIB
-MAX_LAYER_VALUES = 2**28  # output of a layer for one image: 1 GiB of float32
+MAX_MODEL_BYTES = 1024 * MIB
+MAX_LAYERS = 2000  # of a model: the time to load them grows with the square of their number
+MAX_LAYER_VALUES = 2**26  # that a layer needs for one image: 256 MiB of float32
 MAX_ARRAYS = 100_000  # in a checkpoint
 MAX_ARCHIVE_MEMBERS = 5_000_000
 MAX_ARCHIVE_BYTES = 1024 * 1024 * MIB
 MAX_RATIO = 200  # unpacked to packed bytes; pictures are compressed already
 SMALL = 256 * MIB  # content of which the ratio does not matter
-
-UNPACKING = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)  # of a damaged zip archive
 
 
 class LimitError(ValueError):
@@ -66,6 +65,16 @@ def check_members(sizes: Iterable[int], packed: int, most: int, total: int) -> N
             )
 
 
+def check_zip(archive: zipfile.ZipFile, most: int, total: int) -> None:
+    """Check the members of a zip archive; the last arguments and the errors are those of `check_members`.
+
+    The size of the archive is that of its members, as zip archives may have anything before and between them.
+    """
+    members = archive.infolist()
+    packed = sum(member.compress_size for member in members)
+    check_members((member.file_size for member in members), packed, most, total)
+
+
 def read_bytes(path: Path, most: int) -> bytes:
     """Return the content of a file that may have a given number of bytes.
 
@@ -83,6 +92,16 @@ def read_bytes(path: Path, most: int) -> bytes:
     return content
 
 
+def check_json_size(size: int) -> None:
+    """Check the size of a JSON text, in bytes.
+
+    Raises:
+        LimitError: It is too long.
+    """
+    if size > MAX_JSON_BYTES:
+        raise LimitError(f"more than {MAX_JSON_BYTES // MIB} MiB of JSON")
+
+
 def parse_json(text: str | bytes) -> Any:
     """Return the content of a JSON text.
 
@@ -90,8 +109,7 @@ def parse_json(text: str | bytes) -> Any:
         LimitError: It is too long, or nested too deeply.
         ValueError: It is not valid JSON.
     """
-    if len(text) > MAX_JSON_BYTES:
-        raise LimitError(f"more than {MAX_JSON_BYTES // MIB} MiB of JSON")
+    check_json_size(len(text))
     try:
         return _shallow(json.loads(text))
     except RecursionError:
@@ -138,13 +156,22 @@ def read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     """Return the arrays of a ``.npz`` file, never pickled objects. Their sizes are checked before memory is allocated.
 
     Raises:
-        OSError: The file cannot be read.
-        ValueError, zipfile.BadZipFile, EOFError: It is damaged, contains a pickle, or exceeds a limit.
+        OSError: The file cannot be opened.
+        ValueError: It is damaged, contains a pickle, or exceeds a limit.
     """
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        check_members((member.file_size for member in members), path.stat().st_size, MAX_ARRAYS, MAX_MODEL_BYTES)
-        for member in members:
+    with path.open("rb") as file:
+        try:
+            return _arrays(file)
+        except LimitError:
+            raise
+        except Exception as error:  # NumPy, zipfile, zlib and tokenize raise many kinds for flipped bytes
+            raise ValueError(f"not readable as arrays: {error}") from error
+
+
+def _arrays(file: IO[bytes]) -> dict[str, NDArray[np.generic]]:
+    with zipfile.ZipFile(file) as archive:
+        check_zip(archive, MAX_ARRAYS, MAX_MODEL_BYTES)
+        for member in archive.infolist():
             with archive.open(member) as stream:
                 _check_header(stream, member.file_size)
         file.seek(0)

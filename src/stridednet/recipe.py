@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from stridednet.errors import RecipeError
-from stridednet.limits import read_toml
+from stridednet.limits import MAX_IMAGE_SIZE, read_toml
 from stridednet.model_settings import (
     DEFAULT_MODEL,
     MODEL_SETTINGS,
@@ -52,7 +52,7 @@ class Recipe(Settings):
     """
 
     name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")] = "tutorial"  # part of the run directory's name
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 96
+    image_size: Annotated[int, Field(ge=8, le=MAX_IMAGE_SIZE)] = 96
     batch_size: PositiveInt | Literal["auto"] = 32
     epochs: PositiveInt | Literal["auto"] = 50
     effort: Annotated[float, Field(gt=0, le=10**6)] = (

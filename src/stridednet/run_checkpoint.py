@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.errors import RunError
-from stridednet.limits import UNPACKING, read_arrays
+from stridednet.limits import read_arrays
 from stridednet.storage import written_whole
 from stridednet.training.history import History, from_csv, to_csv
 
@@ -44,6 +44,6 @@ class Checkpoint:
         try:
             state = read_arrays(path)
             history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
-        except (OSError, EOFError, ValueError, KeyError, MemoryError, *UNPACKING) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise RunError(f"{path} is damaged ({error}); start a new run") from None
         return cls(state, from_csv(history), data_hash)

@@ -62,6 +62,22 @@ def _run(folder: Path) -> None:
     RunModel(run).predict(np.zeros((1, size, size, 3), np.uint8))
 
 
+def _portable(folder: Path) -> None:
+    """As `_run`; a ``predict.npz`` that is not used, since ``model.keras`` is there, counts as refused."""
+    import numpy as np
+
+    from stridednet.deploy.run_model import RunModel
+    from stridednet.errors import RunError
+    from stridednet.run import Run
+
+    run = Run.open(folder)
+    messages: list[str] = []
+    model = RunModel(run, messages.append)
+    model.predict(np.zeros((1, model.size, model.size, 3), np.uint8))
+    if messages:
+        raise RunError(messages[0])
+
+
 def _checkpoint(folder: Path) -> None:
     from stridednet.run_directory import RunDirectory
 
@@ -104,6 +120,14 @@ def _naive_keras(file: Path) -> None:
     keras.saving.load_model(file, compile=False)
 
 
+def _naive_prediction(file: Path) -> None:
+    import keras
+    import numpy as np
+
+    model = keras.saving.load_model(file, compile=False)
+    model(np.zeros((1, *model.input_shape[1:]), np.float32))
+
+
 def _naive_h5(file: Path) -> None:
     import h5py
     import numpy as np
@@ -140,6 +164,7 @@ def _naive_picture(file: Path) -> None:
 
 _READERS: dict[str, Callable[[Path], None]] = {
     "run": _run,
+    "portable": _portable,
     "checkpoint": _checkpoint,
     "model": _model,
     "recipe": _recipe,
@@ -147,6 +172,7 @@ _READERS: dict[str, Callable[[Path], None]] = {
     "archive": _archive,
     "picture": _picture,
     "naive keras": _naive_keras,
+    "naive prediction": _naive_prediction,
     "naive h5": _naive_h5,
     "naive numpy": _naive_numpy,
     "naive zip": _naive_zip,

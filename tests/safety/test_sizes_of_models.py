@@ -59,6 +59,15 @@ def _deep(file: Path) -> None:
     write_members(file, members | {"config.json": b'{"class_name": ' + b"[" * 10**6})
 
 
+def _padded_bomb(file: Path) -> None:
+    """A member of 640 MiB in an archive that has the size to allow for it, since 4 MiB of nothing precede it."""
+    write_zip_bomb(file, "config.json", 640 * 2**20)
+    bomb = file.read_bytes()
+    with file.open("wb") as stream:
+        stream.seek(4 * 2**20)
+        stream.write(bomb)
+
+
 @dataclass(frozen=True)
 class _Attack:
     """A file, the naive reader for which it is too much, with that reader's error, and the reason for the refusal."""
@@ -85,6 +94,7 @@ _ATTACKS = {
     "weights-bomb": _Attack(
         lambda file: write_zip_bomb(file, "model.weights.h5", 640 * 2**20), "naive zip", "", "does not contain config"
     ),
+    "padded-bomb": _Attack(_padded_bomb, "naive zip", "", "decompression bomb"),
     "nesting": _Attack(_deep, "naive keras", "recursion", "nested more than 200 levels deep"),
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from stridednet.data.clutter import is_clutter
 from stridednet.data.kinds import has_image_name
 from stridednet.errors import DataError
-from stridednet.limits import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_MEMBERS, LimitError, check_members
+from stridednet.limits import MAX_ARCHIVE_BYTES, MAX_ARCHIVE_MEMBERS, LimitError, check_members, check_zip
 from stridednet.storage import cache_folder, folder_made_whole
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -103,8 +103,7 @@ def unpack(archive: Path, folder: Path, shown: Path | None = None) -> None:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zipped:
-                sizes = (member.file_size for member in zipped.infolist())
-                check_members(sizes, archive.stat().st_size, MAX_ARCHIVE_MEMBERS, MAX_ARCHIVE_BYTES)
+                check_zip(zipped, MAX_ARCHIVE_MEMBERS, MAX_ARCHIVE_BYTES)
                 _with_slashes(zipped)
                 zipped.extractall(folder, zipped.infolist())  # noqa: S202 -- zipfile itself keeps members inside the folder
         else:

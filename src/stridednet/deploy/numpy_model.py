@@ -1,5 +1,6 @@
 """A portable model, computed with NumPy: few pictures are answered before PyTorch would be imported."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 
 from stridednet.deploy.numpy_layers import OPERATIONS, Array
 from stridednet.deploy.portable_file import INPUT, PortableModel
+from stridednet.deploy.portable_shapes import result_shapes
 from stridednet.errors import InputError
+from stridednet.limits import MAX_LAYER_VALUES
 
 _BATCH_SIZE = 16
 
@@ -22,6 +25,7 @@ class NumpyModel:
         Args:
             model: As `portable_file.read_portable` returns it.
         """
+        self._model = model
         self._input_shape = model.input_shape
         self._output = model.output
         self._steps: list[tuple[Callable[..., Array], tuple[int, ...], int, set[int]]] = []
@@ -50,9 +54,15 @@ class NumpyModel:
         ):
             wanted = ", ".join("any" if size is None else str(size) for size in expected)
             raise InputError(f"images: the model takes arrays of shape (n, {wanted}). Received: {shape}")
-        starts = range(0, max(len(images), 1), _BATCH_SIZE)
+        batch = 1 if len(images) == 1 else max(1, min(_BATCH_SIZE, MAX_LAYER_VALUES // self._largest(shape[1:])))
+        starts = range(0, max(len(images), 1), batch)
         with np.errstate(over="ignore"):  # as in PyTorch, an exponential may be infinite
-            return np.concatenate([self._run(images[start : start + _BATCH_SIZE]) for start in starts])
+            return np.concatenate([self._run(images[start : start + batch]) for start in starts])
+
+    def _largest(self, image: tuple[int, ...]) -> int:
+        """Return how many numbers the largest result for an image has."""
+        shapes = result_shapes(self._model.steps, self._model.weights, image)
+        return max(map(math.prod, shapes.values()))
 
     def _run(self, images: NDArray[np.generic]) -> Array:
         values: dict[int, Array] = {INPUT: images.astype(np.float32)}

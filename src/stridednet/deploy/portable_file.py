@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.limits import UNPACKING, parse_json, read_arrays
+from stridednet.deploy.portable_shapes import result_shapes
+from stridednet.limits import MAX_IMAGE_SIZE, parse_json, read_arrays
 from stridednet.storage import sha256, written_whole
 
 INPUT = 0  # the place of the images among the values that the steps read and produce
@@ -52,6 +53,11 @@ class PortableModel:
     input_shape: tuple[int | None, ...]
     output: int
 
+    @property
+    def largest_input(self) -> tuple[int, ...]:
+        """The shape of the largest image that a run can have."""
+        return tuple(MAX_IMAGE_SIZE if size is None else size for size in self.input_shape)
+
 
 def write_portable(path: Path, model: PortableModel, model_file: Path) -> None:
     """Write a model, whole or not at all.
@@ -84,7 +90,8 @@ def read_portable(path: Path, model_file: Path) -> PortableModel | None:
         model_file: The ``.keras`` file from which it was made.
 
     Returns:
-        The model, or None if the file is damaged, of another version, or made from another model file.
+        The model, or None if the file is damaged, exceeds a limit, is of another version, or was made from another
+        model file.
 
     Raises:
         OSError: A file cannot be read.
@@ -96,7 +103,15 @@ def read_portable(path: Path, model_file: Path) -> PortableModel | None:
             return None
         steps = tuple(Step(**step) for step in description["steps"])
         keys = {key for step in steps for key in step.weights.values() if key is not None}
-        weights = {key: arrays[key] for key in keys}
-        return PortableModel(steps, weights, tuple(description["input_shape"]), description["output"])
-    except (EOFError, ValueError, LookupError, TypeError, AttributeError, MemoryError, *UNPACKING):
+        weights = {key: _float32(arrays[key]) for key in keys}
+        model = PortableModel(steps, weights, tuple(description["input_shape"]), description["output"])
+        places = result_shapes(steps, weights, model.largest_input)
+        return model if model.output in places else None
+    except (ValueError, LookupError, TypeError, AttributeError, MemoryError):
         return None
+
+
+def _float32(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    if array.dtype != np.float32:
+        raise TypeError
+    return np.asarray(array, np.float32)

@@ -93,6 +93,10 @@ class RunModel:
             raise RunError(
                 f"the run {self._run.folder} is damaged: its model does not fit its recipe: {error}"
             ) from None
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "allocate memory" not in str(error):  # as PyTorch says it
+                raise
+            raise RunError(f"the model of the run {self._run.folder} needs more memory than there is") from None
         if probabilities.shape != (len(images), len(self.labels)):
             raise RunError(
                 f"the run {self._run.folder} is damaged: its model has {probabilities.shape[-1]} outputs, "

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from stridednet.limits import MAX_LAYER_VALUES
+from stridednet.limits import MAX_LAYERS
 
 # Layers that compute from numbers alone. Not among them: Lambda and the wrappers of other frameworks, which contain
 # code, and layers that read a vocabulary from a file (StringLookup, IntegerLookup, TextVectorization).
@@ -49,10 +49,14 @@ _IDENTITY = "shared_object_id"  # any number: the address of an object in the pr
 
 def refused(config: Any) -> str | None:
     """Return why the configuration of a model is not followed; None if there is no reason."""
+    layers = 0
     for part in objects(config):
         reason = _refused(part)
         if reason:
             return reason
+        layers += part["class_name"] in _LAYERS
+        if layers > MAX_LAYERS:
+            return f"more than {MAX_LAYERS:,} layers"
     return next((f"the number {number}" for number in _numbers(config) if abs(number) > _MAX_NUMBER), None)
 
 
@@ -61,22 +65,6 @@ def objects(config: Any) -> Iterator[dict[str, Any]]:
     for part in _all(config):
         if isinstance(part, dict) and "class_name" in part:
             yield part
-
-
-def too_large(model: keras.Model) -> str | None:
-    """Return the first layer of a model whose output for one image is too large; None if there is none."""
-    for layer in model.layers:
-        try:
-            outputs = keras.tree.flatten(layer.output)
-        except (AttributeError, ValueError):  # used more than once, or never called
-            continue
-        for output in outputs:
-            values = 1
-            for size in output.shape:
-                values *= size or 1
-            if values > MAX_LAYER_VALUES:
-                return f"the layer '{layer.name}', whose output has {values:,} numbers per image"
-    return None
 
 
 def _refused(part: dict[str, Any]) -> str | None:

@@ -12,9 +12,10 @@ from typing import Any
 import keras
 
 from stridednet.errors import ModelError
-from stridednet.limits import MAX_MODEL_BYTES, MAX_MODEL_MEMBERS, LimitError, check_members, parse_json
-from stridednet.models.keras_config import refused, too_large
+from stridednet.limits import MAX_MODEL_BYTES, MAX_MODEL_MEMBERS, LimitError, check_json_size, check_zip, parse_json
+from stridednet.models.keras_config import refused
 from stridednet.models.keras_weights import stored_bytes
+from stridednet.models.layer_memory import too_large
 
 # Formats that are never opened: loading some of them runs code that is in the file.
 _FOREIGN = {
@@ -152,8 +153,9 @@ def _read_archive(path: Path) -> tuple[Any, str, int]:
                     f"{path} contains more than a model: {', '.join(sorted(names))[:200]}; only {_CONFIG}, {_METADATA} "
                     f"and {_WEIGHTS} are read"
                 )
-            sizes = (member.file_size for member in archive.infolist())
-            check_members(sizes, path.stat().st_size, MAX_MODEL_MEMBERS, MAX_MODEL_BYTES)
+            check_zip(archive, MAX_MODEL_MEMBERS, MAX_MODEL_BYTES)
+            for name in {_CONFIG, _METADATA} & set(names):
+                check_json_size(archive.getinfo(name).file_size)
             broken = archive.testzip()
             if broken is not None:
                 raise ModelError(f"{damaged}. The checksum of {broken} in it does not match")
