@@ -240,6 +240,8 @@ try:
     stridednet.train(sys.argv[1], "tutorial", settings=json.loads(sys.argv[2]), out=sys.argv[3], observer=DiskFillsUp())
 except stridednet.StridedNetError as error:
     print(type(error).__name__, error)
+finally:  # the coverage of this process is written too
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 """
 
 

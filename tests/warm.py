@@ -9,11 +9,16 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
+
+import coverage
+
+import stridednet
 
 Arguments = Sequence[str | Path]
 CAN_FORK = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
@@ -51,13 +56,21 @@ def start_warm(
     server.set_forkserver_preload(_PRELOADED)
     texts = [str(argument) for argument in arguments]
     environment = dict(os.environ if env is None else env)
-    process = server.Process(target=_run, args=(program, texts, folder, environment, out, error))
+    measured = coverage.Coverage.current()  # of the tests
+    coverage_file = None if measured is None else str(Path(measured.get_data().data_filename()).with_name(".coverage"))
+    process = server.Process(target=_run, args=(program, texts, folder, environment, out, error, coverage_file))
     process.start()
     return process
 
 
 def _run(
-    program: Path, arguments: list[str], folder: Path, environment: Mapping[str, str], out: Path, error: Path
+    program: Path,
+    arguments: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    out: Path,
+    error: Path,
+    coverage_file: str | None,
 ) -> None:
     for stream, file in ((sys.stdout, out), (sys.stderr, error)):
         with file.open("wb") as target:
@@ -66,10 +79,26 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [str(program), *arguments]
-    if program == STRIDEDNET:
-        from stridednet.cli.main import main
+    with _measured(coverage_file):
+        if program == STRIDEDNET:
+            from stridednet.cli.main import main
 
-        main()
-    else:
-        sys.path.insert(0, str(program.parent))
-        runpy.run_path(str(program), run_name="__main__")
+            main()
+        else:
+            sys.path.insert(0, str(program.parent))
+            runpy.run_path(str(program), run_name="__main__")
+
+
+@contextmanager
+def _measured(file: str | None) -> Iterator[None]:
+    """Add the lines that are executed to the coverage of the tests, unless that is not measured."""
+    if file is None:
+        yield
+        return
+    measured = coverage.Coverage(file, data_suffix=True, include=[f"{Path(stridednet.__file__).parent}/*"])
+    measured.start()
+    try:
+        yield
+    finally:
+        measured.stop()
+        measured.save()

@@ -108,8 +108,9 @@ def test_the_keyboard_chooses_a_file_and_a_model(page: "Page", server: Server, p
     page.on(
         "filechooser", lambda _: None
     )  # otherwise Playwright starts to listen when Enter is pressed, perhaps too late
-    page.keyboard.press("Tab")  # the models
-    page.keyboard.press("Tab")
+    for focused in ("model", "choose"):
+        page.keyboard.press("Tab")
+        wait_until(lambda: page.evaluate("document.activeElement.id") == focused, f"Tab does not lead to {focused}")  # noqa: B023
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(picture)

@@ -43,7 +43,8 @@ def build_app(opened: Mapping[str, OpenedRun], limits: Limits, threads: int) -> 
         threads: Number of threads that compute a model.
     """
     metrics = Metrics()
-    service = Service(ServedRuns(opened, limits.queue, threads, metrics.batch), limits, metrics)
+    capacity = limits.queue + limits.decoders  # so that what was accepted for decoding is not refused afterwards
+    service = Service(ServedRuns(opened, capacity, threads, metrics.batch), limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Limits]]:
