@@ -6,23 +6,33 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-RULE = (
-    "apply the EXIF orientation; put transparent pixels on white; convert to RGB; resize to {size}x{size} pixels "
-    "without keeping the aspect ratio: each side that shrinks by area averaging (OpenCV's INTER_AREA), then each side "
-    "that grows linearly (INTER_LINEAR)"
+GRAY = 128
+FIRST = "apply the EXIF orientation; put transparent pixels on white; convert to RGB; "
+LAST = (
+    ": each side that shrinks by area averaging (OpenCV's INTER_AREA), then each side that grows linearly "
+    "(INTER_LINEAR)"
 )
+SHAPES = {
+    "squash": "resize to {size}x{size} pixels without keeping the aspect ratio",
+    "crop": "cut out the largest square in the center, from row (height - side) // 2 and column (width - side) // 2; "
+    "resize it to {size}x{size} pixels",
+    "pad": "resize, keeping the aspect ratio, until the longer side has {size} pixels and the other one "
+    "max(1, (2 * shorter * {size} + longer) // (2 * longer)); put the result on {size}x{size} pixels of gray "
+    "({gray}, {gray}, {gray}), from row ({size} - height) // 2 and column ({size} - width) // 2; to resize",
+}
 
 
 def prepared(path: str, metadata: dict) -> np.ndarray:
     """Return a picture file as a batch of one image, (1, size, size, 3), RGB, uint8."""
     size = metadata["image_size"]
-    if metadata["resize"] != RULE.format(size=size):
+    rules = {FIRST + text.format(size=size, gray=GRAY) + LAST: shape for shape, text in SHAPES.items()}
+    if metadata["resize"] not in rules:
         sys.exit(f"the model asks for another rule than picture.py has: {metadata['resize']}")
     try:
         pixels = read(path, size)
     except (OSError, Image.DecompressionBombError) as error:
         sys.exit(f"{path}: not a readable picture: {error}")
-    return resized(pixels, size)[None]
+    return square(pixels, size, rules[metadata["resize"]])[None]
 
 
 def read(path: str, size: int) -> np.ndarray:
@@ -39,10 +49,27 @@ def read(path: str, size: int) -> np.ndarray:
     return np.asarray(upright.convert("RGB"))
 
 
-def resized(pixels: np.ndarray, size: int) -> np.ndarray:
+def square(pixels: np.ndarray, size: int, shape: str) -> np.ndarray:
     height, width = pixels.shape[:2]
-    if height > size or width > size:
-        pixels = cv2.resize(pixels, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA)
-    if height < size or width < size:
-        pixels = cv2.resize(pixels, (size, size), interpolation=cv2.INTER_LINEAR)
+    if shape == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return resized(np.ascontiguousarray(pixels[top : top + side, left : left + side]), size, size)
+    if shape == "pad":
+        longer = max(height, width)
+        height, width = (max(1, (2 * side * size + longer) // (2 * longer)) for side in (height, width))
+        top, left = (size - height) // 2, (size - width) // 2
+        padded = np.full((size, size, 3), GRAY, np.uint8)
+        padded[top : top + height, left : left + width] = resized(pixels, height, width)
+        return padded
+    return resized(pixels, size, size)
+
+
+def resized(pixels: np.ndarray, new_height: int, new_width: int) -> np.ndarray:
+    height, width = pixels.shape[:2]
+    if height > new_height or width > new_width:
+        shrunk = (min(width, new_width), min(height, new_height))
+        pixels = cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA)
+    if height < new_height or width < new_width:
+        pixels = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
     return pixels

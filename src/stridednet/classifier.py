@@ -113,7 +113,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             warnings.warn(backend.problem, RuntimeWarning, stacklevel=2)
         recipe = recipe.replace({"precision": backend.precision})
         targets = np.eye(len(classes), dtype=np.float32)[columns]
-        stream = training_batches(recipe, rgb_of_size(images, recipe.image_size), np.arange(len(images)), targets)
+        squares = rgb_of_size(images, recipe.image_size, recipe.resize)
+        stream = training_batches(recipe, squares, np.arange(len(images)), targets)
         with _random_numbers_kept():
             trainer = make_trainer(recipe, stream, backend)
             epochs = range(1, int(recipe.epochs) + 1)
@@ -143,9 +144,9 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
                 f"X: {type(self).__name__} was fitted on images of shape {self.image_shape_}. "
                 f"Received: images of shape {images.shape[1:]}"
             )
-        size = self.recipe_.image_size
+        size, rule = self.recipe_.image_size, self.recipe_.resize
         starts = range(0, len(images), _BATCH_SIZE)
-        batches = (rgb_of_size(images[start : start + _BATCH_SIZE], size) for start in starts)
+        batches = (rgb_of_size(images[start : start + _BATCH_SIZE], size, rule) for start in starts)
         return Predictor(self.model_).predict_batches(batches)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803

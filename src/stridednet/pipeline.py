@@ -129,7 +129,7 @@ def follow(
         observer.on_message(warning)
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
-    data = prepare(recipe.data, recipe.image_size, observer.on_message)
+    data = prepare(recipe.data, recipe.image_size, observer.on_message, rule=recipe.resize)
     _suggest(recipe, data, observer)
     recipe = recipe.sized(len(data.split.train), len(data.labels))
     trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
@@ -203,7 +203,7 @@ def resume(
         recipe = moved(run.recipe, dataset)
         check_model(recipe.model)
         backend = _chosen_backend(recipe, observer)
-        data = prepare(recipe.data, recipe.image_size, observer.on_message)
+        data = prepare(recipe.data, recipe.image_size, observer.on_message, rule=recipe.resize)
         checkpoint = run.load_checkpoint()
         _check_same_data(run, recipe, data, checkpoint)
         trainer = make_trainer(recipe, _training_batches(recipe, data), backend)

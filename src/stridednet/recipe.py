@@ -31,6 +31,7 @@ from stridednet.settings import (
     PositiveInt,
     Precision,
     Rate,
+    ResizeRule,
     Settings,
     plain,
 )
@@ -53,6 +54,7 @@ class Recipe(Settings):
 
     name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")] = "tutorial"  # part of the run directory's name
     image_size: Annotated[int, Field(ge=8, le=MAX_IMAGE_SIZE)] = 96
+    resize: ResizeRule = "squash"
     batch_size: PositiveInt | Literal["auto"] = 32
     epochs: PositiveInt | Literal["auto"] = 50
     effort: Annotated[float, Field(gt=0, le=10**6)] = (

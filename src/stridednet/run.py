@@ -67,7 +67,7 @@ class Run(RunDirectory):
         from stridednet.deploy.prediction import Prediction
 
         model = self._model
-        rows = model.predict(resized(image, model.size, model.ranges))
+        rows = model.predict(resized(image, model.size, model.ranges, model.rule))
         predictions = [Prediction.of(model.labels, row) for row in rows]
         return predictions if is_several(image) else predictions[0]
 

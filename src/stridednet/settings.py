@@ -71,6 +71,7 @@ Size = Annotated[int, Field(ge=1, le=65_536)]  # of a layer: filters, units, ker
 Rate = Annotated[float, Field(ge=0, lt=1)]
 ConcretePrecision = Literal["bfloat16", "float32"]
 Precision = Literal["auto", "bfloat16", "float32"]
+ResizeRule = Literal["squash", "crop", "pad"]  # see `stridednet.data.decode.resize`
 
 
 def plain(value: Any) -> Any:

@@ -45,12 +45,12 @@ def test_other_arrays_are_refused(images: Any, message: str) -> None:
 
 
 def test_images_are_resized_as_pictures_of_a_data_set_are() -> None:
-    resized = rgb_of_size(RGB, 4)
+    resized = rgb_of_size(RGB, 4, "squash")
     assert all(np.array_equal(found, resize(image, 4)) for found, image in zip(resized, RGB, strict=True))
-    gray = rgb_of_size(GRAY[..., None], 3)
+    gray = rgb_of_size(GRAY[..., None], 3, "squash")
     assert gray.shape == (2, 3, 3, 3)
-    assert np.array_equal(gray, rgb_of_size(GRAY[..., None].repeat(3, axis=3), 3))
-    assert np.array_equal(rgb_of_size(GRAY[:, :3, :3, None], 3)[..., 1], GRAY[:, :3, :3])  # not transposed
+    assert np.array_equal(gray, rgb_of_size(GRAY[..., None].repeat(3, axis=3), 3, "squash"))
+    assert np.array_equal(rgb_of_size(GRAY[:, :3, :3, None], 3, "squash")[..., 1], GRAY[:, :3, :3])  # not transposed
 
 
 @pytest.mark.parametrize(

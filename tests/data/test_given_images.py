@@ -28,13 +28,17 @@ def test_each_kind_gives_the_pixels_of_the_training(file: Path) -> None:
     uri = f"file://{file}"
     reversed_twice = np.ascontiguousarray(ARRAY[:, ::-1])[:, ::-1]  # not contiguous
     for given in (file, str(file), uri, Image.open(file), Image.fromarray(ARRAY), ARRAY, reversed_twice):
-        found = resized(given, 20, {})
+        found = resized(given, 20, {}, "squash")
         assert found.shape == (1, 20, 20, 3)
         assert np.array_equal(found[0], expected)
-    several = resized([file, ARRAY], 20, {})
-    assert np.array_equal(several, resized(np.stack([ARRAY, ARRAY]), 20, {}))
+    several = resized([file, ARRAY], 20, {}, "squash")
+    assert np.array_equal(several, resized(np.stack([ARRAY, ARRAY]), 20, {}, "squash"))
     assert np.array_equal(several, np.stack([expected, expected]))
-    assert resized((), 20, {}).shape == resized(np.empty((0, 30, 50, 3), np.uint8), 20, {}).shape == (0, 20, 20, 3)
+    assert (
+        resized((), 20, {}, "squash").shape
+        == resized(np.empty((0, 30, 50, 3), np.uint8), 20, {}, "squash").shape
+        == (0, 20, 20, 3)
+    )
 
 
 def test_one_file_is_decoded_at_several_sizes(tmp_path: Path) -> None:
@@ -43,7 +47,7 @@ def test_one_file_is_decoded_at_several_sizes(tmp_path: Path) -> None:
     (tmp_path / "large.jpg").unlink()  # it is read once
     assert opened.decoded(300).shape == (300, 400, 3)
     assert opened.decoded(20).shape == (75, 100, 3)  # reduced by 4 while it is decoded, as in training
-    assert opened.resized(20).shape == (20, 20, 3)
+    assert opened.resized(20, "squash").shape == (20, 20, 3)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_one_file_is_decoded_at_several_sizes(tmp_path: Path) -> None:
 )
 def test_images_of_pillow_become_rgb(mode: str, color: Any, expected: tuple[int, ...]) -> None:
     ranges = {"integer": SampleRange(0.0, 1200.0)}
-    found = resized(Image.new(mode, (8, 8), color), 8, ranges)  # type: ignore[arg-type]
+    found = resized(Image.new(mode, (8, 8), color), 8, ranges, "squash")  # type: ignore[arg-type]
     assert found[0, 3, 3].tolist() == list(expected)
 
 
@@ -96,7 +100,7 @@ def test_images_of_pillow_become_upright() -> None:
 )
 def test_mistakes(given: Any, message: str) -> None:
     with pytest.raises(InputError, match=f"^{message}"):
-        resized(given, 20, {})
+        resized(given, 20, {}, "squash")
 
 
 def test_files_that_are_not_pictures(tmp_path: Path, file: Path) -> None:
@@ -104,8 +108,8 @@ def test_files_that_are_not_pictures(tmp_path: Path, file: Path) -> None:
     broken.write_bytes(file.read_bytes()[:200])
     empty.touch()
     with pytest.raises(InputError, match=r"^image: .*broken\.png: truncated or corrupt: "):
-        resized(broken, 20, {})
+        resized(broken, 20, {}, "squash")
     with pytest.raises(InputError, match=r"^image\[1\]: .*empty\.png: empty file"):
-        resized([file, empty], 20, {})
+        resized([file, empty], 20, {}, "squash")
     with pytest.raises(InputError, match=r"^image: truncated or corrupt: "):
-        resized(Image.open(io.BytesIO(broken.read_bytes())), 20, {})
+        resized(Image.open(io.BytesIO(broken.read_bytes())), 20, {}, "squash")

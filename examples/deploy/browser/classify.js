@@ -1,7 +1,7 @@
 // Classify pictures with model.onnx and preprocessor_config.json, which `stridednet export` writes; both are beside this file.
 
 import * as ort from "./node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs";
-import { prepared, sizeOf } from "./picture.js";
+import { formOf, prepared } from "./picture.js";
 
 ort.env.wasm.numThreads = 1; // more need headers for cross-origin isolation, which a plain file server does not send
 
@@ -14,14 +14,14 @@ async function load() {
   const reply = await fetch("preprocessor_config.json");
   if (!reply.ok) throw new Error(`preprocessor_config.json: ${reply.status} ${reply.statusText}`);
   const config = await reply.json();
-  const size = sizeOf(config);
+  const form = formOf(config);
   const labels = Object.keys(config.id2label).map((_, number) => config.id2label[number]);
-  return { size, labels, session: await ort.InferenceSession.create("model.onnx") };
+  return { form, labels, session: await ort.InferenceSession.create("model.onnx") };
 }
 
 async function classify(model, chosen) {
-  const { size, labels, session } = model;
-  const images = new ort.Tensor("uint8", await prepared(chosen, size), [1, size, size, 3]);
+  const { form, labels, session } = model;
+  const images = new ort.Tensor("uint8", await prepared(chosen, form), [1, form.size, form.size, 3]);
   const { probabilities } = await session.run({ images });
   return labels
     .map((label, number) => ({ label, probability: probabilities.data[number] }))

@@ -1,26 +1,71 @@
 // A picture as the input of an exported model: the rule that its preprocessor_config.json states, in JavaScript.
 
-const RULE = (size) =>
-  `apply the EXIF orientation; put transparent pixels on white; convert to RGB; resize to ${size}x${size} pixels ` +
-  "without keeping the aspect ratio: each side that shrinks by area averaging (OpenCV's INTER_AREA), then each side " +
-  "that grows linearly (INTER_LINEAR)";
+const GRAY = 128;
+const SHAPES = {
+  squash: (size) => `resize to ${size}x${size} pixels without keeping the aspect ratio`,
+  crop: (size) =>
+    "cut out the largest square in the center, from row (height - side) // 2 and column (width - side) // 2; " +
+    `resize it to ${size}x${size} pixels`,
+  pad: (size) =>
+    `resize, keeping the aspect ratio, until the longer side has ${size} pixels and the other one ` +
+    `max(1, (2 * shorter * ${size} + longer) // (2 * longer)); put the result on ${size}x${size} pixels of gray ` +
+    `(${GRAY}, ${GRAY}, ${GRAY}), from row (${size} - height) // 2 and column (${size} - width) // 2; to resize`,
+};
+const rule = (shape, size) =>
+  `apply the EXIF orientation; put transparent pixels on white; convert to RGB; ${SHAPES[shape](size)}: each side ` +
+  "that shrinks by area averaging (OpenCV's INTER_AREA), then each side that grows linearly (INTER_LINEAR)";
 
-/** Return the size of a model's images in pixels, or throw if it needs pictures prepared in another way. */
-export function sizeOf(config) {
-  const size = config.size.height;
-  if (config.resize_rule !== RULE(size)) {
-    throw new Error(`the model asks for another rule than picture.js has: ${config.resize_rule}`);
+/** Return the size of a model's images in pixels and their shape, or throw if it needs them prepared in another way. */
+export function formOf(config) {
+  const { resize_rule: wanted } = config;
+  const { height: size } = config.pad_size ?? config.crop_size ?? config.size;
+  const shape = Object.keys(SHAPES).find((one) => rule(one, size) === wanted);
+  if (!shape) {
+    throw new Error(`the model asks for another rule than picture.js has: ${wanted}`);
   }
-  return size;
+  return { size, shape };
 }
 
 /** Return a picture file as (size, size, 3), RGB, bytes. */
-export async function prepared(file, size) {
-  const { pixels, width, height } = await read(file);
-  const [across, down] = [Math.min(width, size), Math.min(height, size)];
+export async function prepared(file, { size, shape }) {
+  const picture = await read(file);
+  if (shape === "crop") return bytes(resized(centerOf(picture), size, size));
+  if (shape === "squash") return bytes(resized(picture, size, size));
+  const longer = Math.max(picture.width, picture.height);
+  const inner = (side) => Math.max(1, Math.floor((2 * side * size + longer) / (2 * longer)));
+  return bytes(onGray(resized(picture, inner(picture.width), inner(picture.height)), size));
+}
+
+const bytes = ({ pixels }) => new Uint8Array(pixels.buffer);
+
+/** Return the largest square in the center of a picture. */
+function centerOf({ pixels, width, height }) {
+  const side = Math.min(width, height);
+  const [top, left] = [Math.floor((height - side) / 2), Math.floor((width - side) / 2)];
+  const square = new Uint8ClampedArray(side * side * 3);
+  for (let row = 0; row < side; row++) {
+    const start = ((top + row) * width + left) * 3;
+    square.set(pixels.subarray(start, start + side * 3), row * side * 3);
+  }
+  return { pixels: square, width: side, height: side };
+}
+
+/** Return a picture in the center of a gray square. */
+function onGray({ pixels, width, height }, size) {
+  const [top, left] = [Math.floor((size - height) / 2), Math.floor((size - width) / 2)];
+  const square = new Uint8ClampedArray(size * size * 3).fill(GRAY);
+  for (let row = 0; row < height; row++) {
+    square.set(pixels.subarray(row * width * 3, (row + 1) * width * 3), ((top + row) * size + left) * 3);
+  }
+  return { pixels: square, width: size, height: size };
+}
+
+/** Return a picture of another size: each side that shrinks is averaged over areas, then each side that grows is linear. */
+function resized({ pixels, width, height }, newWidth, newHeight) {
+  const [across, down] = [Math.min(width, newWidth), Math.min(height, newHeight)];
   const shrunk = resample(pixels, width, areas(width, across), areas(height, down));
-  const square = resample(shrunk, across, lines(across, size), lines(down, size));
-  return new Uint8Array(square.buffer);
+  const grown = resample(shrunk, across, lines(across, newWidth), lines(down, newHeight));
+  return { pixels: grown, width: newWidth, height: newHeight };
 }
 
 /** Decode a picture; the browser applies the EXIF orientation. Color profiles are ignored, as in training. */
@@ -72,7 +117,7 @@ function lines(from, to) {
 
 /** Return pixels resized along both sides; a Uint8ClampedArray rounds what is assigned to it. */
 function resample(pixels, width, columns, rows) {
-  const resized = new Uint8ClampedArray(columns.length * rows.length * 3);
+  const result = new Uint8ClampedArray(columns.length * rows.length * 3);
   const row = new Float64Array(columns.length * 3);
   rows.forEach((parts, number) => {
     row.fill(0);
@@ -86,7 +131,7 @@ function resample(pixels, width, columns, rows) {
         }
       });
     }
-    resized.set(row, number * row.length);
+    result.set(row, number * row.length);
   });
-  return resized;
+  return result;
 }

@@ -11,6 +11,7 @@ from sklearn.utils.validation import column_or_1d
 
 from stridednet.data.decode import resize
 from stridednet.errors import ArrayError
+from stridednet.settings import ResizeRule
 
 _SHAPES = "(n, height, width), (n, height, width, 1) or (n, height, width, 3)"
 
@@ -52,12 +53,13 @@ def checked_images(images: Any) -> NDArray[np.uint8]:
     return array[..., None] if array.ndim == 3 else array
 
 
-def rgb_of_size(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def rgb_of_size(images: NDArray[np.uint8], size: int, rule: ResizeRule) -> NDArray[np.uint8]:
     """Return images as RGB of one size, resized as the pictures of a data set are.
 
     Args:
         images: ``(n, height, width, 1)`` or ``(n, height, width, 3)``.
         size: Height and width of the result, in pixels.
+        rule: How an image becomes a square; see `stridednet.data.decode.resize`.
 
     Returns:
         ``(n, size, size, 3)``.
@@ -65,7 +67,7 @@ def rgb_of_size(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     resized = np.empty((len(images), size, size, 3), np.uint8)
     for image, place in zip(images, resized, strict=True):
         # OpenCV drops a last axis of length 1; broadcasting would then mistake columns for channels.
-        place[...] = resize(np.ascontiguousarray(image), size).reshape(size, size, -1)
+        place[...] = resize(np.ascontiguousarray(image), size, rule).reshape(size, size, -1)
     return resized
 
 

@@ -1,7 +1,7 @@
 """The decoded pictures of a manifest, as one memory-mapped array in the cache, keyed by content.
 
-The key covers the bytes of every file, the image size and the decoders' versions: a changed picture is decoded again,
-a moved or renamed data set is not.
+The key covers the bytes of every file, the size and shape of the images and the decoders' versions: a changed picture
+is decoded again, a moved or renamed data set is not.
 """
 
 import hashlib
@@ -36,6 +36,7 @@ from stridednet.data.quiet import quiet_decoders
 from stridednet.data.samples import Kind, Ranges, SampleRange, extremes, kind_of_samples, usual_range
 from stridednet.errors import StorageError
 from stridednet.machine import usable_cores
+from stridednet.settings import ResizeRule
 from stridednet.storage import cache_folder, folder_made_whole
 
 MAX_CACHE_BYTES = 4 * 2**30
@@ -67,7 +68,14 @@ class Pictures:
     ranges: Ranges
 
 
-def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True, ranges: Ranges | None = None) -> Pictures:
+def load_pictures(
+    manifest: Manifest,
+    size: int,
+    *,
+    rule: ResizeRule = "squash",
+    use_cache: bool = True,
+    ranges: Ranges | None = None,
+) -> Pictures:
     """Load the pictures of a manifest from the cache, or decode them on all cores.
 
     Memory use is bounded: each core decodes one picture at a time into a memory-mapped file. If the cache is not
@@ -76,6 +84,7 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True, rang
     Args:
         manifest: The pictures, as returned by `scan`.
         size: Height and width of the images, in pixels.
+        rule: How a picture becomes such a square; see `stridednet.data.decode.resize`.
         use_cache: Whether to use the cache; False decodes all pictures and keeps them in memory.
         ranges: Which samples of more than 8 bits become 0 and 255; None for the ranges of these pictures.
     """
@@ -83,19 +92,20 @@ def load_pictures(manifest: Manifest, size: int, *, use_cache: bool = True, rang
     entry: _Entry | None = None
     from_cache = False
     if use_cache:
-        folder = cache_folder() / "decoded" / _key(digests, size, ranges)
+        folder = cache_folder() / "decoded" / _key(digests, size, rule, ranges)
         from_cache = folder.is_dir()
         try:
             if not from_cache:
-                _decode_into(folder, manifest.pictures, size, ranges)
+                _decode_into(folder, manifest.pictures, size, rule, ranges)
             entry = _read_entry(folder)
         except (StorageError, OSError):
             from_cache = False
         except (ValueError, LookupError):  # corrupt, for example after a power failure
             shutil.rmtree(folder, ignore_errors=True)
-            return load_pictures(manifest, size, use_cache=not folder.exists(), ranges=ranges)
+            return load_pictures(manifest, size, rule=rule, use_cache=not folder.exists(), ranges=ranges)
     if entry is None:
-        entry = _decode_all(manifest.pictures, np.empty((len(digests), size, size, 3), np.uint8), ranges)
+        images = np.empty((len(digests), size, size, 3), np.uint8)
+        entry = _decode_all(manifest.pictures, images, rule, ranges)
     reasons = entry.reasons
     problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
     stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
@@ -134,7 +144,7 @@ def _read_entry(folder: Path) -> _Entry:
     )
 
 
-def _decode_into(folder: Path, pictures: Sequence[Picture], size: int, ranges: Ranges | None) -> None:
+def _decode_into(folder: Path, pictures: Sequence[Picture], size: int, rule: ResizeRule, ranges: Ranges | None) -> None:
     with folder_made_whole(folder) as temporary:
         images = np.lib.format.open_memmap(
             temporary / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
@@ -142,7 +152,7 @@ def _decode_into(folder: Path, pictures: Sequence[Picture], size: int, ranges: R
         with (temporary / "images.npy").open("r+b") as file:
             if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
                 os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        entry = _decode_all(pictures, images, ranges)
+        entry = _decode_all(pictures, images, rule, ranges)
         images.flush()
         np.save(temporary / "fingerprints.npy", entry.fingerprints)
         notes = {"problems": entry.reasons, "ranges": _as_lists(entry.ranges)}
@@ -154,7 +164,7 @@ def _as_lists(ranges: Ranges) -> dict[str, list[float]]:
     return {kind: [used.low, used.high] for kind, used in ranges.items()}
 
 
-def _decode_all(pictures: Sequence[Picture], images: Pixels, given: Ranges | None) -> _Entry:
+def _decode_all(pictures: Sequence[Picture], images: Pixels, rule: ResizeRule, given: Ranges | None) -> _Entry:
     """Decode pictures into an array ``(n, size, size, 3)``."""
     fingerprints = np.zeros((len(pictures), FINGERPRINT_LENGTH), np.float32)
     ranges = _sample_ranges(pictures) if given is None else given
@@ -166,7 +176,7 @@ def _decode_all(pictures: Sequence[Picture], images: Pixels, given: Ranges | Non
             try:
                 content = read_content(pictures[row].path)
                 picture = read_picture(content, size, ranges)
-                images[row] = resize(picture, size)
+                images[row] = resize(picture, size, rule)
                 if reduction(content, size) != reduction(content, _FINGERPRINT_SIZE):
                     picture = read_picture(content, _FINGERPRINT_SIZE, ranges)
                 fingerprints[row] = fingerprint(picture)
@@ -227,8 +237,10 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
             raise
 
 
-def _key(digests: Sequence[str], size: int, ranges: Ranges | None) -> str:
+def _key(digests: Sequence[str], size: int, rule: ResizeRule, ranges: Ranges | None) -> str:
     given = [] if ranges is None else [json.dumps(_as_lists(ranges), sort_keys=True)]
+    if rule != "squash":
+        given.append(rule)
     return hashlib.sha256("\n".join([_DECODER, str(size), *given, *digests]).encode()).hexdigest()[:32]
 
 

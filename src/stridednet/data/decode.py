@@ -27,10 +27,12 @@ from stridednet.data.samples import (
     usual_range,
 )
 from stridednet.limits import MAX_PICTURE_BYTES, MAX_PIXELS, LimitError, read_bytes
+from stridednet.settings import ResizeRule
 
 Pixels = NDArray[np.uint8]
 
 BACKGROUND = "white"  # behind transparent pixels
+PADDING = 128  # gray beside padded pictures: what models rescale to about 0, the padding of convolutions
 _ORIENTATION = 0x0112  # EXIF 2.3, tag "Orientation"; 1 is upright
 _MOST_PIXELS_PER_BYTE = 1000  # of a JPEG: one bit for a block of 8x8 would be 512
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
@@ -46,13 +48,14 @@ class UnusablePictureError(Exception):
     """A file is not a readable image; the message is the reason. `load_pictures` skips such files and reports them."""
 
 
-def decode(path: Path, size: int, ranges: Ranges | None = None) -> Pixels:
-    """Decode an image file to a square of a given size, without preserving its aspect ratio.
+def decode(path: Path, size: int, ranges: Ranges | None = None, rule: ResizeRule = "squash") -> Pixels:
+    """Decode an image file to a square of a given size.
 
     Args:
         path: A file in any format that Pillow reads; only the first frame is used.
         size: Height and width of the result, in pixels.
         ranges: Which samples of more than 8 bits become 0 and 255; None for the picture's own range.
+        rule: How a picture becomes a square; see `resize`.
 
     Returns:
         Pixels ``(size, size, 3)``, RGB, uint8.
@@ -61,7 +64,7 @@ def decode(path: Path, size: int, ranges: Ranges | None = None) -> Pixels:
         UnusablePictureError: The file is empty, truncated, corrupt, too large, of a kind that is not read, or not an
             image.
     """
-    return resize(read_picture(read_content(path), size, ranges), size)
+    return resize(read_picture(read_content(path), size, ranges), size, rule)
 
 
 def read_content(path: Path) -> bytes:
@@ -167,15 +170,46 @@ def _unidentified(content: bytes) -> str:
     return "a kind of image that is not read, or a damaged file" if kind.is_read else kind.reason
 
 
-def resize(image: Pixels, size: int) -> Pixels:
-    """Resize ``(height, width, 3)`` to ``(size, size, 3)``, shrinking by area averaging, enlarging linearly."""
+def resize(image: Pixels, size: int, rule: ResizeRule = "squash") -> Pixels:
+    """Make a square of an image, shrinking by area averaging, enlarging linearly.
+
+    Args:
+        image: Pixels ``(height, width, channels)``.
+        size: Height and width of the result, in pixels.
+        rule: What is done with images that are not square. ``"squash"`` changes their aspect ratio. ``"crop"`` resizes
+            the largest square in the center. ``"pad"`` resizes the whole image until its longer side fits, and fills
+            the rest with gray.
+
+    Returns:
+        Pixels ``(size, size, channels)``, uint8.
+    """
     height, width = image.shape[:2]
-    if height > size or width > size:  # area averaging prevents aliasing
-        image = np.asarray(
-            cv2.resize(image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA), np.uint8
-        )
-    if height < size or width < size:
-        image = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+    if rule == "crop":
+        side = min(height, width)
+        square = image[centered(side, height), centered(side, width)]
+        return np.ascontiguousarray(_scaled(square, size, size))
+    if rule == "pad":
+        longer = max(height, width)
+        height, width = (max(1, (2 * side * size + longer) // (2 * longer)) for side in (height, width))
+        square = np.full((size, size, image.shape[2]), PADDING, np.uint8)
+        square[centered(height, size), centered(width, size)] = _scaled(image, height, width).reshape(height, width, -1)
+        return square
+    return _scaled(image, size, size)
+
+
+def centered(part: int, whole: int) -> slice:
+    """Return where ``part`` pixels in the center of ``whole`` ones are."""
+    start = (whole - part) // 2
+    return slice(start, start + part)
+
+
+def _scaled(image: Pixels, height: int, width: int) -> Pixels:
+    rows, columns = image.shape[:2]
+    if rows > height or columns > width:  # area averaging prevents aliasing
+        shrunk = (min(columns, width), min(rows, height))
+        image = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
+    if rows < height or columns < width:
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     return image
 
 

@@ -13,6 +13,7 @@ from stridednet.data.decode import Pixels, UnusablePictureError, read_content, r
 from stridednet.data.samples import Ranges
 from stridednet.data.tree import shown
 from stridednet.errors import InputError
+from stridednet.settings import ResizeRule
 from stridednet.storage import user_path
 
 # One image: a path, an image of Pillow, or an array `(height, width, 3)`.
@@ -47,9 +48,9 @@ class GivenImage:
         with self._named():
             return self._decode(size)
 
-    def resized(self, size: int) -> Pixels:
+    def resized(self, size: int, rule: ResizeRule) -> Pixels:
         """Return the image as a model sees it, ``(size, size, 3)``; errors are those of `decoded`."""
-        return resize(self.decoded(size), size)
+        return resize(self.decoded(size), size, rule)
 
     def _decoder(self, given: Any, ranges: Ranges) -> Callable[[int], Pixels]:
         if isinstance(given, np.ndarray):
@@ -81,21 +82,22 @@ def is_several(given: object) -> bool:
     return isinstance(given, (list, tuple)) or (isinstance(given, np.ndarray) and given.ndim == 4)
 
 
-def resized(given: Given | Sequence[Given], size: int, ranges: Ranges) -> Pixels:
+def resized(given: Given | Sequence[Given], size: int, ranges: Ranges, rule: ResizeRule) -> Pixels:
     """Return images ``(n, size, size, 3)``, RGB, decoded and resized as in training.
 
     Args:
         given: One image or several.
         size: Height and width of the result, in pixels.
         ranges: Which samples of more than 8 bits become 0 and 255.
+        rule: How an image becomes a square; see `stridednet.data.decode.resize`.
 
     Raises:
         InputError: An image has another type, shape or range, or its file is not a readable picture.
     """
     if not is_several(given):
-        return GivenImage(given, ranges).resized(size)[None]  # type: ignore[arg-type]
+        return GivenImage(given, ranges).resized(size, rule)[None]  # type: ignore[arg-type]
     images = [
-        GivenImage(item, ranges, f"image[{number}]").resized(size)
+        GivenImage(item, ranges, f"image[{number}]").resized(size, rule)
         for number, item in enumerate(given)  # type: ignore[arg-type]
     ]
     return np.stack(images) if images else np.empty((0, size, size, 3), np.uint8)

@@ -17,7 +17,7 @@ from stridednet.data.scan import scan
 from stridednet.data.split import Split, split, split_per_class, with_copies_together, with_fold
 from stridednet.data.tree import shown
 from stridednet.errors import DataError
-from stridednet.settings import DataSettings
+from stridednet.settings import DataSettings, ResizeRule
 
 _MAX_LINES = 12  # about files that cannot be used
 _MAX_DUPLICATES = 3  # groups that are listed
@@ -66,7 +66,12 @@ class TrainingData:
 
 
 def prepare(
-    settings: DataSettings, image_size: int, say: Callable[[str], None], measured_on: str | None = None
+    settings: DataSettings,
+    image_size: int,
+    say: Callable[[str], None],
+    measured_on: str | None = None,
+    *,
+    rule: ResizeRule = "squash",
 ) -> TrainingData:
     """Scan, decode and split a data set.
 
@@ -76,6 +81,7 @@ def prepare(
         say: Called with one-line messages about what was found, skipped and duplicated.
         measured_on: How to describe what is measured on which subset; None to name the subsets of the validation curve
             and of the final report.
+        rule: How a picture becomes a square; see `stridednet.data.decode.resize`.
 
     Raises:
         DataError: The data set cannot be used, or ``settings.strict`` is set and a file has a problem.
@@ -92,7 +98,7 @@ def prepare(
         say(f"ignored folders: {', '.join(map(shown, scanned.ignored_folders))}")
     for note in scanned.notes:
         say(note)
-    pictures = load_pictures(scanned, image_size)
+    pictures = load_pictures(scanned, image_size, rule=rule)
     _report_problems(pictures.manifest, settings.strict, say)
     for kind, used in pictures.ranges.items():
         values = "samples of more than 8 bits" if kind == "integer" else "floating-point samples"

@@ -12,6 +12,7 @@ from stridednet.deploy.numpy_model import NumpyModel
 from stridednet.deploy.portable_file import read_portable
 from stridednet.errors import InputError, RunError
 from stridednet.run_directory import RunDirectory
+from stridednet.settings import ResizeRule
 
 # Importing Keras and PyTorch and loading a model takes 3 s, in which NumPy computes this many pictures of 96x96 pixels.
 FEW = 1000
@@ -63,6 +64,11 @@ class RunModel:
     def size(self) -> int:
         """Height and width of the images, in pixels."""
         return self._run.recipe.image_size
+
+    @property
+    def rule(self) -> ResizeRule:
+        """How a picture becomes a square; see `stridednet.data.decode.resize`."""
+        return self._run.recipe.resize
 
     @property
     def ranges(self) -> Ranges:

@@ -14,6 +14,7 @@ from stridednet.data.samples import Ranges
 from stridednet.deploy.run_model import RunModel
 from stridednet.deploy.sources import Source
 from stridednet.machine import usable_cores
+from stridednet.settings import ResizeRule
 
 _AHEAD = 4  # chunks per thread that are decoded or being decoded
 _PATIENCE = 0.1  # seconds until the first pictures of a chunk are computed without the others
@@ -81,7 +82,7 @@ def answers(model: RunModel, chunks: Iterable[Sequence[Source]]) -> Generator[li
 
     def decode() -> None:
         while (chunk := undecoded.get()) is not None and not ended.is_set():
-            chunk.decode(model.size, model.ranges, ended)
+            chunk.decode(model.size, model.ranges, model.rule, ended)
 
     # Threads of a ThreadPoolExecutor would keep an interrupted process alive while they wait for a pipe.
     feeder, *decoders = (threading.Thread(target=work, daemon=True) for work in [feed] + [decode] * threads)
@@ -112,12 +113,13 @@ class _Chunk:
         self._error: Exception | None = None
         self._ended = threading.Event()
 
-    def decode(self, size: int, ranges: Ranges, ended: threading.Event) -> None:
+    def decode(self, size: int, ranges: Ranges, rule: ResizeRule, ended: threading.Event) -> None:
         """Decode and resize the pictures, as in training; a picture that cannot be used gets the reason.
 
         Args:
             size: Height and width of the result, in pixels.
             ranges: Which samples of more than 8 bits become 0 and 255.
+            rule: How a picture becomes a square.
             ended: When it is set, the other pictures are not needed.
         """
         try:
@@ -125,7 +127,7 @@ class _Chunk:
                 if ended.is_set():
                     break
                 try:
-                    found: Pixels | str = resize(source.decoded(size, ranges), size)
+                    found: Pixels | str = resize(source.decoded(size, ranges), size, rule)
                 except UnusablePictureError as error:
                     found = str(error)
                 self._decoded.append((source, found))

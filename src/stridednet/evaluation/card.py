@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from stridednet.data.archive import dataset_name
+from stridednet.data.decode import PADDING
 from stridednet.data.tree import shown
 from stridednet.evaluation.page.classes import class_rows
 from stridednet.evaluation.page.data_set import SUBSETS
@@ -36,6 +37,8 @@ def model_card(name: str, material: Material) -> str:
         material=material,
         dataset=dataset_name(material.recipe.data.dataset),
         size=material.recipe.image_size,
+        rule=material.recipe.resize,
+        gray=PADDING,
         verdict=judged,
         pictures=kind_of_pictures(material.evaluation.subset),
         rows=rows[:_MOST_CLASSES],

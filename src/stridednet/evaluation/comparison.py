@@ -133,6 +133,7 @@ def _guesses(evaluation: Evaluation, other: RunDirectory, rows: NDArray[np.intp]
     """Return the most probable class of some pictures, ``(n,)``, decoded as the other run needs them."""
     manifest = evaluation.pictures.pictures.manifest
     part = replace(manifest, pictures=tuple(manifest.pictures[row] for row in rows), problems=())
-    pictures = load_pictures(part, other.recipe.image_size, ranges=other.sample_ranges or None)
+    recipe = other.recipe
+    pictures = load_pictures(part, recipe.image_size, rule=recipe.resize, ranges=other.sample_ranges or None)
     guess: NDArray[np.intp] = probabilities_of(other.model(), pictures).argmax(axis=1)
     return guess

@@ -207,7 +207,8 @@ def _with_classes(
 
 def _loaded(run: RunDirectory, manifest: Manifest, chosen: Sequence[Picture]) -> Pictures:
     part = replace(manifest, pictures=tuple(chosen))
-    return load_pictures(part, run.recipe.image_size, ranges=run.sample_ranges or None)
+    recipe = run.recipe
+    return load_pictures(part, recipe.image_size, rule=recipe.resize, ranges=run.sample_ranges or None)
 
 
 def _kept(pictures: Pictures, rows: NDArray[np.intp]) -> Pictures:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.recipe import Recipe
-from stridednet.settings import DataSettings
+from stridednet.settings import DataSettings, ResizeRule
 
 _MEASURED_ON = "each seed draws a val subset from train; test is not used"
 
 
 class Folds:
-    """Prepare the data of recipes; recipes with the same data set, labels and image size share it.
+    """Prepare the data of recipes; recipes with the same data set, labels, size and shape of images share it.
 
     Args:
         say: Called with each message about the first data set; messages about others, which usually differ only in
@@ -19,7 +19,7 @@ class Folds:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._prepared: dict[tuple[DataSettings, int], TrainingData] = {}
+        self._prepared: dict[tuple[DataSettings, int, ResizeRule], TrainingData] = {}
 
     def of(self, recipe: Recipe) -> TrainingData:
         """Return the recipe's data, with the val subset that its seed draws.
@@ -27,10 +27,10 @@ class Folds:
         Raises:
             DataError: The data set cannot be used, or a class has too few images.
         """
-        place = (recipe.data, recipe.image_size)
+        place = (recipe.data, recipe.image_size, recipe.resize)
         if place not in self._prepared:
             say = self._silent if self._prepared else self._say
-            self._prepared[place] = prepare(recipe.data, recipe.image_size, say, _MEASURED_ON)
+            self._prepared[place] = prepare(recipe.data, recipe.image_size, say, _MEASURED_ON, rule=recipe.resize)
         return self._prepared[place].fold(recipe.data.test_size, recipe.seed)
 
     @staticmethod

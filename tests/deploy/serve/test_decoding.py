@@ -40,7 +40,7 @@ def _is_decoder(number: int) -> bool:
 
 def test_pictures_are_decoded_as_pillow_does() -> None:
     async def use(decoders: Decoders) -> None:
-        image, shown = await decoders.decode(png(1, 40), 40, {}, longest=20)
+        image, shown = await decoders.decode(png(1, 40), 40, "squash", {}, longest=20)
         with Image.open(io.BytesIO(png(1, 40))) as picture:
             np.testing.assert_array_equal(image, np.asarray(picture.convert("RGB")))
         assert shown.shape == (20, 20, 3)
@@ -53,7 +53,7 @@ def test_a_picture_that_takes_too_long_is_refused_and_its_process_ends() -> None
         (decoder,) = filter(_is_decoder, _children())
         os.kill(decoder, signal.SIGSTOP)
         with pytest.raises(RefusedError, match=r"^not decoded within 0.5 s$") as refused:
-            await decoders.decode(png(1), 8, {})
+            await decoders.decode(png(1), 8, "squash", {})
         assert refused.value.status == 400
         assert not Path(f"/proc/{decoder}").exists()
 
@@ -62,7 +62,7 @@ def test_a_picture_that_takes_too_long_is_refused_and_its_process_ends() -> None
 
 def test_the_memory_of_a_process_is_limited() -> None:
     async def use(decoders: Decoders) -> None:
-        await decoders.decode(png(1), 8, {})
+        await decoders.decode(png(1), 8, "squash", {})
         (decoder,) = filter(_is_decoder, _children())
         limits = Path(f"/proc/{decoder}/limits").read_text()
         assert re.search(rf"^Max address space\s+{2 * 2**30}\s+{2 * 2**30}\s", limits, re.MULTILINE)
@@ -72,7 +72,7 @@ def test_the_memory_of_a_process_is_limited() -> None:
 
 def test_only_some_pictures_wait() -> None:
     async def use(decoders: Decoders) -> None:
-        tasks = [asyncio.create_task(decoders.decode(png(seed), 8, {})) for seed in range(8)]
+        tasks = [asyncio.create_task(decoders.decode(png(seed), 8, "squash", {})) for seed in range(8)]
         done = await asyncio.gather(*tasks, return_exceptions=True)
         refused = [one for one in done if isinstance(one, RefusedError)]
         assert {one.status for one in refused} == {503}

@@ -7,11 +7,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 import stridednet
+from stridednet.data.decode import PADDING
 from stridednet.run_directory import RunDirectory
+from stridednet.settings import ResizeRule
 from stridednet.storage import sha256
 
 _BOX = 4  # Pillow's number of the filter that is the nearest to area averaging
 KEY = "stridednet"
+_SHAPES: dict[ResizeRule, str] = {
+    "squash": "resize to {size}x{size} pixels without keeping the aspect ratio",
+    "crop": (
+        "cut out the largest square in the center, from row (height - side) // 2 and column (width - side) // 2; "
+        "resize it to {size}x{size} pixels"
+    ),
+    "pad": (
+        "resize, keeping the aspect ratio, until the longer side has {size} pixels and the other one "
+        "max(1, (2 * shorter * {size} + longer) // (2 * longer)); put the result on {size}x{size} pixels of gray "
+        "({gray}, {gray}, {gray}), from row ({size} - height) // 2 and column ({size} - width) // 2; to resize"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,7 @@ class Metadata:
         image_size: Height and width of the images that the model takes, in pixels.
         input: The input in words.
         resize: How a picture becomes such an image, in words.
+        rule: The same as the recipe's setting: ``"squash"``, ``"crop"`` or ``"pad"``.
         output: The output in words.
         recipe: The name of the recipe of the training.
         model_sha256: SHA-256 of the run's ``model.keras``.
@@ -34,6 +49,7 @@ class Metadata:
     image_size: int
     input: str
     resize: str
+    rule: ResizeRule
     output: str
     recipe: str
     model_sha256: str
@@ -48,11 +64,8 @@ class Metadata:
             labels=list(run.labels),
             image_size=size,
             input=f"uint8, (batch, {size}, {size}, 3), RGB from 0 to 255; rescaling and normalization are in the model",
-            resize=(
-                "apply the EXIF orientation; put transparent pixels on white; convert to RGB; resize to "
-                f"{size}x{size} pixels without keeping the aspect ratio: each side that shrinks by area averaging "
-                "(OpenCV's INTER_AREA), then each side that grows linearly (INTER_LINEAR)"
-            ),
+            resize=_resize_rule(run.recipe.resize, size),
+            rule=run.recipe.resize,
             output="float32, (batch, classes): probabilities that sum to 1",
             recipe=run.recipe.name,
             model_sha256=sha256(run.model_file),
@@ -86,14 +99,24 @@ class Metadata:
     def preprocessor_config(self) -> dict[str, Any]:
         """Return the content of a ``preprocessor_config.json``, as Hugging Face's image processors read it.
 
-        These have no area averaging; Pillow's BOX is the nearest. The exact rule is in ``resize_rule``.
+        These have no area averaging; Pillow's BOX is the nearest. None of them pads with gray on both sides, so that no
+        class of theirs is named for a run that does. The exact rule is in ``resize_rule``.
         """
         side = {"height": self.image_size, "width": self.image_size}
+        processors: dict[ResizeRule, dict[str, Any]] = {
+            "squash": {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": side},
+            "crop": {
+                "image_processor_type": "CLIPImageProcessor",
+                "do_resize": True,
+                "size": {"shortest_edge": self.image_size},
+                "do_center_crop": True,
+                "crop_size": side,
+            },
+            "pad": {"do_resize": True, "size": {"longest_edge": self.image_size}, "do_pad": True, "pad_size": side},
+        }
         return {
-            "image_processor_type": "ViTImageProcessor",
+            **processors[self.rule],
             "do_convert_rgb": True,
-            "do_resize": True,
-            "size": side,
             "resample": _BOX,
             "do_rescale": False,  # in the model
             "do_normalize": False,  # in the model
@@ -101,3 +124,12 @@ class Metadata:
             "resize_rule": self.resize,
             "id2label": {str(number): label for number, label in enumerate(self.labels)},
         }
+
+
+def _resize_rule(rule: ResizeRule, size: int) -> str:
+    return (
+        "apply the EXIF orientation; put transparent pixels on white; convert to RGB; "
+        + _SHAPES[rule].format(size=size, gray=PADDING)
+        + ": each side that shrinks by area averaging (OpenCV's INTER_AREA), then each side that grows linearly "
+        "(INTER_LINEAR)"
+    )

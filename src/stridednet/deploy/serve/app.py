@@ -102,6 +102,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
                 "version": one.version,
                 "engine": one.engine.name,
                 "image_size": one.size,
+                "resize": one.rule,
                 "labels": one.labels,
             }
             for name, one in opened.items()

@@ -21,6 +21,7 @@ from stridednet.data.decode import Pixels, UnusablePictureError, read_picture, r
 from stridednet.data.samples import SampleRange
 from stridednet.deploy.serve.refusal import BAD_REQUEST, TOO_LARGE, RefusedError
 from stridednet.deploy.serve.tensors import read_request
+from stridednet.settings import ResizeRule
 
 PICTURE, TENSOR = "picture", "tensor"  # what a request contains
 LENGTH = struct.Struct("<I")
@@ -33,12 +34,13 @@ def frame(header: dict[str, Any], content: bytes) -> bytes:
     return b"".join((LENGTH.pack(len(line)), line, content))
 
 
-def decoded(content: bytes, size: int, longest: int, ranges: dict[str, Any]) -> list[Pixels]:
+def decoded(content: bytes, size: int, rule: ResizeRule, longest: int, ranges: dict[str, Any]) -> list[Pixels]:
     """Return a picture as the model takes it and, if ``longest`` is not 0, in its own proportions.
 
     Args:
         content: The bytes of the file.
         size: Height and width for the model, in pixels.
+        rule: How a picture becomes such a square.
         longest: Longer side of the second picture, in pixels.
         ranges: Which samples of more than 8 bits become 0 and 255.
 
@@ -46,7 +48,7 @@ def decoded(content: bytes, size: int, longest: int, ranges: dict[str, Any]) -> 
         UnusablePictureError: It is not a readable picture.
     """
     chosen: Any = {kind: SampleRange(*values) for kind, values in ranges.items()}
-    found = [resize(read_picture(content, size, chosen), size)]
+    found = [resize(read_picture(content, size, chosen), size, rule)]
     if longest:
         picture = read_picture(content, longest, chosen)
         factor = min(1.0, longest / max(picture.shape[:2]))
@@ -63,7 +65,7 @@ def _answer(header: dict[str, Any], content: bytes) -> bytes:
         pixels = _pixels(content)
         if pixels > header["pixels"]:
             raise RefusedError(TOO_LARGE, f"{pixels:,} pixels; at most {header['pixels']:,} are accepted")
-        found = decoded(content, header["size"], header["longest"], header["ranges"])
+        found = decoded(content, header["size"], header["rule"], header["longest"], header["ranges"])
     except MemoryError:
         return frame({"refused": [TOO_LARGE, "decoding it takes too much memory"]}, b"")
     except UnusablePictureError as error:

@@ -18,6 +18,7 @@ from stridednet.deploy.serve.decoder import LENGTH, PICTURE, TENSOR, frame
 from stridednet.deploy.serve.model_thread import LARGEST_BATCH
 from stridednet.deploy.serve.refusal import BAD_REQUEST, RefusedError, busy
 from stridednet.deploy.serve.settings import Limits
+from stridednet.settings import ResizeRule
 
 _MODULE = "stridednet.deploy.serve.decoder"
 _STREAM = 2**20  # bytes that are read ahead
@@ -60,12 +61,15 @@ class Decoders:
         """Whether a picture would be accepted."""
         return self._waiting < self._limits.queue
 
-    async def decode(self, content: bytes, size: int, ranges: Ranges, longest: int = 0) -> list[Pixels]:
+    async def decode(
+        self, content: bytes, size: int, rule: ResizeRule, ranges: Ranges, longest: int = 0
+    ) -> list[Pixels]:
         """Decode a picture as in training.
 
         Args:
             content: The bytes of a file.
             size: Height and width of the first result, in pixels.
+            rule: How a picture becomes such a square.
             ranges: Which samples of more than 8 bits become 0 and 255.
             longest: Longer side of a second result, in its own proportions; 0 for none.
 
@@ -78,6 +82,7 @@ class Decoders:
         header = {
             "kind": PICTURE,
             "size": size,
+            "rule": rule,
             "longest": longest,
             "ranges": {kind: list(asdict(one).values()) for kind, one in ranges.items()},
             "pixels": self._limits.pixels,

@@ -14,6 +14,7 @@ from stridednet.deploy.serve.model_thread import Batch, ModelThread
 from stridednet.deploy.serve.refusal import NOT_FOUND, RefusedError, busy
 from stridednet.errors import StridedNetError, one_line
 from stridednet.run_directory import RunDirectory
+from stridednet.settings import ResizeRule
 from stridednet.storage import sha256
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class OpenedRun:
         run: The folder.
         labels: The classes.
         size: Height and width of the images, in pixels.
+        rule: How a picture becomes such a square.
         ranges: Which samples of more than 8 bits become 0 and 255.
         version: The first digits of the SHA-256 of its ``model.keras``.
         engine: What computes it.
@@ -43,6 +45,7 @@ class OpenedRun:
     run: RunDirectory
     labels: list[str]
     size: int
+    rule: ResizeRule
     ranges: Ranges
     version: str
     engine: Engine
@@ -63,7 +66,8 @@ class OpenedRun:
         run = RunDirectory.open(folder, trust=trust)
         stamp, version = _stamp(run), _version(run)
         engine = open_engine(run, threads)
-        return cls(run, run.labels, run.recipe.image_size, run.sample_ranges, version, engine, stamp)
+        recipe = run.recipe
+        return cls(run, run.labels, recipe.image_size, recipe.resize, run.sample_ranges, version, engine, stamp)
 
 
 class ServedRun:

@@ -97,7 +97,7 @@ class Service:
             content = await picture_in(request, body)
             with self.metrics.stage("decode"):
                 image, *pictures = await self._decoders.decode(
-                    content, opened.size, opened.ranges, _LONGEST if explain else 0
+                    content, opened.size, opened.rule, opened.ranges, _LONGEST if explain else 0
                 )
         row = (await self._compute(served, image[None]))[0]
         prediction = Prediction.of(opened.labels, row)
