@@ -1,3 +1,4 @@
+import hashlib
 import os
 import shutil
 import time
@@ -11,6 +12,7 @@ from stridednet.data import cache
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.decode import decode
 from stridednet.data.scan import scan
+from tiny_pictures import noise, write_classes
 
 
 def test_cached_pictures_equal_decoded_ones(few_digits: Path) -> None:
@@ -32,6 +34,30 @@ def test_the_key_is_content_and_size_not_location(few_digits: Path, tmp_path: Pa
     shutil.copy(next((moved / "1").iterdir()), picture)
     os.utime(picture, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert not load_pictures(scan(moved), 21).from_cache
+
+
+def test_the_rule_for_the_shape_is_part_of_the_key(tmp_path: Path) -> None:
+    pictures = write_classes(tmp_path / "wide", "ab", 2)
+    for file in pictures.rglob("*.png"):
+        noise(file.name, 40, 20).save(file)
+    squash, crop, pad = (load_pictures(scan(pictures), 10, rule=rule) for rule in ("squash", "crop", "pad"))
+    assert not crop.from_cache
+    assert not pad.from_cache
+    for rule, before in (("squash", squash), ("crop", crop), ("pad", pad)):
+        again = load_pictures(scan(pictures), 10, rule=rule)
+        assert again.from_cache
+        assert np.array_equal(again.images, before.images)
+        assert np.array_equal(again.fingerprints, squash.fingerprints)  # copies are found whatever the rule
+        assert np.array_equal(again.images[1], decode(again.manifest.pictures[1].path, 10, rule=rule))
+
+
+def test_entries_of_earlier_versions_are_used(
+    few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STRIDEDNET_CACHE", str(tmp_path / "own"))
+    found = load_pictures(scan(few_digits), 21)
+    key = hashlib.sha256("\n".join([cache._DECODER, "21", *found.digests]).encode()).hexdigest()[:32]
+    assert [entry.name for entry in (tmp_path / "own" / "decoded").iterdir()] == [key]
 
 
 def test_damaged_files_are_skipped_and_remembered(few_digits: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from conftest import needs_caltech101
 from stridednet.data.decode import MAX_PIXELS, UnusablePictureError, decode, resize
+from stridednet.settings import ResizeRule
 
 Pixels = NDArray[np.uint8]
 
@@ -204,3 +205,57 @@ def test_shrinking_averages_over_areas() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     image[:2, :2] = [[[0], [100]], [[100], [200]]]
     assert resize(image, 2)[:, :, 0].tolist() == [[100, 0], [0, 0]]
+
+
+def _blocks(image: Pixels, height: int, width: int) -> Pixels:
+    """Shrink an image by whole numbers: the means of its blocks, rounded."""
+    rows, columns = image.shape[0] // height, image.shape[1] // width
+    means = image.reshape(height, rows, width, columns, -1).mean(axis=(1, 3))
+    return np.rint(means).astype(np.uint8)
+
+
+def _tiles(height: int, width: int) -> Pixels:
+    """Random pixels in steps of 16, so that means of up to 16 of them are whole numbers."""
+    return np.random.default_rng(height * width).integers(0, 16, (height, width, 3), np.uint8) * 16
+
+
+def test_crop_takes_the_square_in_the_center() -> None:
+    wide = _tiles(20, 41)  # 10 columns are left out on the left, 11 on the right
+    assert np.array_equal(resize(wide, 10, "crop"), _blocks(wide[:, 10:30], 10, 10))
+    high = _tiles(30, 10)
+    assert np.array_equal(resize(high, 10, "crop"), high[10:20])
+    assert resize(np.zeros((3, 90, 3), np.uint8), 12, "crop").shape == (12, 12, 3)
+
+
+def test_pad_keeps_all_of_the_picture_and_fills_with_gray() -> None:
+    wide = _tiles(20, 40)  # becomes 5x10; 2 gray rows above, 3 below
+    padded = resize(wide, 10, "pad")
+    assert np.array_equal(padded[2:7], _blocks(wide, 5, 10))
+    assert (np.delete(padded, range(2, 7), axis=0) == 128).all()
+    high = _tiles(10, 2)
+    padded = resize(high, 10, "pad")
+    assert np.array_equal(padded[:, 4:6], high)
+    assert (np.delete(padded, (4, 5), axis=1) == 128).all()
+
+
+@pytest.mark.parametrize(("sides", "inside"), [((3, 400), (1, 16)), ((99, 70), (16, 11)), ((32, 5), (16, 3))])
+def test_the_size_inside_of_the_padding_is_rounded(sides: tuple[int, int], inside: tuple[int, int]) -> None:
+    drawn = (resize(np.zeros((*sides, 3), np.uint8), 16, "pad") == 0).all(axis=2)  # 3 / 32 * 16 = 2.5 is rounded up
+    assert (int(drawn.any(axis=1).sum()), int(drawn.any(axis=0).sum())) == inside
+    assert drawn.sum() == inside[0] * inside[1]
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(8, 40), st.sampled_from(["squash", "crop", "pad"]))
+def test_squares_are_the_same_for_all_rules(side: int, other: int, size: int, rule: ResizeRule) -> None:
+    square = np.random.default_rng(side).integers(0, 256, (side, side, 3), np.uint8)
+    assert np.array_equal(resize(square, size, rule), resize(square, size))
+    turned = np.ascontiguousarray(square[:, : max(1, other % side)])
+    found = resize(turned, size, rule)
+    assert found.shape == (size, size, 3)
+    assert found.flags.c_contiguous
+
+
+def test_squash_is_what_it_was_before_there_were_rules() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (30, 7, 3), np.uint8)
+    shrunk = cv2.resize(image, (7, 12), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(resize(image, 12), cv2.resize(shrunk, (12, 12), interpolation=cv2.INTER_LINEAR))

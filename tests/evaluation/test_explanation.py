@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import stridednet  # noqa: F401  -- before keras, to choose its backend
@@ -12,10 +13,11 @@ from PIL import Image
 from conftest import write_run
 from stridednet.data.decode import decode
 from stridednet.errors import InputError, ModelError
-from stridednet.evaluation.explanation import Drawing, PictureExplainer
+from stridednet.evaluation.explanation import Drawing, PictureExplainer, over_picture
 from stridednet.evaluation.grad_cam import Explainer, overlay
 from stridednet.recipe import Recipe
 from stridednet.run import Run
+from stridednet.settings import ResizeRule
 
 SIZE = Recipe().image_size
 COLORS = ("class 0", "class 1", "class 2")  # of red, green and blue
@@ -142,3 +144,34 @@ def test_a_run_without_feature_maps(tmp_path: Path) -> None:
     run = Run.open(write_run(tmp_path / "run", model, 2))
     with pytest.raises(ModelError, match=r"^Grad-CAM needs a layer with a kernel"):
         run.explain(_picture())
+
+
+def test_the_heat_lies_over_the_part_of_the_picture_that_the_model_saw() -> None:
+    heat = np.zeros((4, 4), np.float32)
+    heat[1, 2] = 1
+    assert over_picture(heat, 40, 80, "squash") is heat
+    cropped = over_picture(heat, 40, 80, "crop")  # the square is columns 20 to 59; a cell has 10x10 pixels
+    assert cropped.shape == (40, 80)
+    assert np.unravel_index(cropped.argmax(), cropped.shape) == (14, 44)
+    assert cropped[14:16, 44:46].min() > 0.85
+    assert (cropped[:, :20].max(), cropped[:, 60:].max()) == (0, 0)
+    padded = over_picture(heat, 40, 80, "pad")  # the picture is rows 20 to 59 of the square; a cell has 20x20 pixels
+    assert padded.shape == (40, 80)
+    assert np.unravel_index(padded.argmax(), padded.shape) == (9, 49)
+    assert padded[8:12, 48:52].min() > 0.85
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("squash", (0, 66)), ("crop", (50, 66)), ("pad", (0, 66))])
+def test_the_overlay_of_a_run_that_keeps_the_shape(run: Run, rule: ResizeRule, expected: tuple[int, int]) -> None:
+    """What is red on a picture of 200x100 pixels, as far as the model sees it, has the heat of red."""
+    with_rule = Run.open(shutil.copytree(run.folder, run.folder.parent / f"{run.folder.name}-{rule}-{expected[0]}"))
+    with_rule.write_recipe(run.recipe.replace({"resize": rule}))
+    red = Run.open(with_rule.folder).explain(_picture(), "class 0")
+    colored = np.ptp(red.overlay.astype(int), axis=2).max(axis=0) > 30
+    enlarged = len(colored) / 200
+    found = np.flatnonzero(colored)
+    assert found[0] / enlarged == pytest.approx(expected[0], abs=2)
+    assert found[-1] / enlarged == pytest.approx(expected[1], abs=4)
+    red.save(run.folder.parent / "heat.png")
+    written = cv2.imread(str(run.folder.parent / "heat.png"), cv2.IMREAD_COLOR_RGB)
+    assert np.array_equal(written, red.overlay)

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,8 +17,11 @@ from PIL import Image
 
 import stridednet
 from conftest import PROJECT, SMALL, copy_digits
+from stridednet.data.decode import decode
 from stridednet.deploy.export.export import export
+from stridednet.deploy.export.metadata import Metadata, in_words
 from stridednet.run import Run
+from stridednet.settings import ResizeRule
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -147,6 +151,27 @@ def test_a_dropped_picture_and_a_file_that_is_none(run: Run, address: str, brows
     visit.page.get_by_text("notes.txt: not classified: ").wait_for()
     assert not visit.page.is_visible("#result")
     assert visit.problems == []
+    visit.page.close()
+
+
+@pytest.mark.parametrize("rule", get_args(ResizeRule))
+def test_pictures_become_squares_as_in_the_package(
+    run: Run, address: str, browser: "Browser", tmp_path: Path, rule: ResizeRule
+) -> None:
+    visit = Visit(browser, address, 800, "light")
+    config = replace(Metadata.of(run), rule=rule, resize=in_words(rule, 20)).preprocessor_config()
+    prepare = """async ([bytes, config]) => {
+        const { formOf, prepared } = await import("./picture.js");
+        return Array.from(await prepared(new Blob([new Uint8Array(bytes)]), formOf(config)));
+    }"""
+    for file in _pictures(tmp_path):
+        png = tmp_path / f"{file.stem}.png"  # browsers decode JPEGs a little differently
+        Image.open(file).convert("RGB").save(png)
+        found = np.reshape(visit.page.evaluate(prepare, [list(png.read_bytes()), config]), (20, 20, 3))
+        assert np.abs(found - decode(png, 20, rule=rule).astype(int)).max() <= 1, file.name
+    config["resize_rule"] = "center crop"
+    with pytest.raises(Exception, match=r"another rule than picture\.js has: center crop"):
+        visit.page.evaluate(prepare, [[], config])
     visit.page.close()
 
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,8 +15,9 @@ import stridednet
 from conftest import PROJECT, SMALL, copy_digits
 from stridednet.data.decode import decode
 from stridednet.deploy.export.formats import FORMATS
-from stridednet.deploy.export.metadata import Metadata
+from stridednet.deploy.export.metadata import Metadata, in_words
 from stridednet.run import Run
+from stridednet.settings import ResizeRule
 
 EXAMPLES = PROJECT / "examples" / "deploy"
 
@@ -61,10 +62,13 @@ def picture_module() -> Any:
     return module
 
 
-def test_the_example_prepares_pictures_as_the_package_does(run: Run, pictures: Path, picture_module: Any) -> None:
-    metadata = {"image_size": 20, "resize": Metadata.of(run).resize}
+@pytest.mark.parametrize("rule", get_args(ResizeRule))
+def test_the_example_prepares_pictures_as_the_package_does(
+    rule: ResizeRule, pictures: Path, picture_module: Any
+) -> None:
+    metadata = {"image_size": 20, "resize": in_words(rule, 20)}
     for path in pictures.iterdir():
-        expected = decode(path, 20)
+        expected = decode(path, 20, rule=rule)
         np.testing.assert_array_equal(picture_module.prepared(str(path), metadata), expected[None], err_msg=path.name)
 
 

@@ -64,7 +64,7 @@ class Metadata:
             labels=list(run.labels),
             image_size=size,
             input=f"uint8, (batch, {size}, {size}, 3), RGB from 0 to 255; rescaling and normalization are in the model",
-            resize=_resize_rule(run.recipe.resize, size),
+            resize=in_words(run.recipe.resize, size),
             rule=run.recipe.resize,
             output="float32, (batch, classes): probabilities that sum to 1",
             recipe=run.recipe.name,
@@ -126,7 +126,8 @@ class Metadata:
         }
 
 
-def _resize_rule(rule: ResizeRule, size: int) -> str:
+def in_words(rule: ResizeRule, size: int) -> str:
+    """Return how a picture file becomes the input of a model: the rule, and the size of the square in pixels."""
     return (
         "apply the EXIF orientation; put transparent pixels on white; convert to RGB; "
         + _SHAPES[rule].format(size=size, gray=PADDING)
