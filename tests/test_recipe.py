@@ -26,7 +26,10 @@ def test_tutorial_has_the_tutorials_numbers() -> None:
         "shear_range": 0.15,
         "zoom_range": 0.15,
         "horizontal_flip": True,
+        "scale": (1.0, 1.0),
+        "ratio": (1.0, 1.0),
     }
+    assert recipe.resize == "squash"
     assert chosen == frozenset()
 
 
@@ -276,3 +279,36 @@ def test_spellings_that_keras_accepts_are_accepted() -> None:
     recipe = Recipe().replace({"model.padding": "SAME", "model.kernel_initializer": "HeNormal"})
     assert recipe == Recipe().replace({"model.padding": "same", "model.kernel_initializer": "he_normal"})
     assert recipe.model.kernel_initializer == "he_normal"
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "expected"),
+    [
+        (96, [1, 1], 96),
+        (96, [0.25, 1.0], 192),
+        (96, [0.5, 1.0], 136),  # 96 / sqrt(0.5) = 135.8
+        (64, [0.08, 1.0], 128),  # 226 would be needed; at most twice the size
+    ],
+)
+def test_crops_are_taken_from_larger_pictures(size: int, scale: list[float], expected: int) -> None:
+    recipe = Recipe().replace({"image_size": size, "augmentation.scale": scale})
+    assert recipe.source_size == expected
+    assert recipe.augmentation.scale == tuple(scale)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("scale", [0.5, 0.2], "should be two numbers of which the first one is not larger than the second one"),
+        ("scale", [0.0, 1.0], "greater than 0"),
+        ("scale", [0.5, 1.5], "less than or equal to 1"),
+        ("scale", [True, 1.0], "valid number"),
+        ("scale", 0.5, "valid tuple"),
+        ("scale", [0.2, 0.5, 1.0], "at most 2 items"),
+        ("ratio", [1.5, 0.5], "should be two numbers of which the first one is not larger than the second one"),
+        ("ratio", [0.01, 1], "greater than or equal to 0.1"),
+    ],
+)
+def test_ranges_of_crops_that_are_not_allowed(key: str, value: object, message: str) -> None:
+    with pytest.raises(RecipeError, match=f"^setting 'augmentation.{key}.*{message}"):
+        Recipe().replace({f"augmentation.{key}": value})

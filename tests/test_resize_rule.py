@@ -177,3 +177,21 @@ def test_a_recipe_names_the_rules() -> None:
     assert Recipe().resize == "squash"
     with pytest.raises(stridednet.errors.RecipeError, match=r"'resize': input should be 'squash', 'crop' or 'pad'"):
         Recipe(resize="letterbox")
+
+
+def test_random_crops_change_nothing_but_the_training(pictures: Path, tmp_path: Path) -> None:
+    settings = SETTINGS | {"resize": "crop", "augmentation.scale": [0.25, 1.0], "augmentation.ratio": [0.75, 1.5]}
+    run = stridednet.train(pictures, settings=settings, out=tmp_path / "run").run
+    assert (run.recipe.source_size, run.recipe.augmentation.ratio) == (2 * SIZE, (0.75, 1.5))
+    data = Folds(lambda _: None).of(run.recipe)
+    for row in (0, 30):
+        picture = np.asarray(Image.open(data.manifest.pictures[row].path))
+        place = data.pictures.stored[row]
+        assert np.array_equal(data.pictures.images[place], _cropped(picture))
+        assert np.array_equal(data.pictures.sources[place], picture[:, 20:60])
+    evaluation = run.evaluate()
+    assert evaluation.scores.accuracy.value == run.report["report"]["accuracy"]
+    for row in range(3):
+        assert np.array_equal(evaluation.image(row), _expected(run, evaluation.file(row)))
+    whole = stridednet.train(pictures, settings=settings | {"augmentation.scale": [1.0, 1.0]}, out=tmp_path / "other")
+    assert whole.history[0].loss != run.history[0].loss

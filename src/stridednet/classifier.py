@@ -113,7 +113,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             warnings.warn(backend.problem, RuntimeWarning, stacklevel=2)
         recipe = recipe.replace({"precision": backend.precision})
         targets = np.eye(len(classes), dtype=np.float32)[columns]
-        squares = rgb_of_size(images, recipe.image_size, recipe.resize)
+        squares = rgb_of_size(images, recipe.source_size, recipe.resize)
         stream = training_batches(recipe, squares, np.arange(len(images)), targets)
         with _random_numbers_kept():
             trainer = make_trainer(recipe, stream, backend)

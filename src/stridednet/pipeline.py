@@ -129,7 +129,7 @@ def follow(
         observer.on_message(warning)
     backend = _chosen_backend(recipe, observer)
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
-    data = prepare(recipe.data, recipe.image_size, observer.on_message, rule=recipe.resize)
+    data = _prepared(recipe, observer)
     _suggest(recipe, data, observer)
     recipe = recipe.sized(len(data.split.train), len(data.labels))
     trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
@@ -203,7 +203,7 @@ def resume(
         recipe = moved(run.recipe, dataset)
         check_model(recipe.model)
         backend = _chosen_backend(recipe, observer)
-        data = prepare(recipe.data, recipe.image_size, observer.on_message, rule=recipe.resize)
+        data = _prepared(recipe, observer)
         checkpoint = run.load_checkpoint()
         _check_same_data(run, recipe, data, checkpoint)
         trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
@@ -214,6 +214,16 @@ def resume(
         _write_data(run, data)
         history = [] if checkpoint is None else checkpoint.history
         return _Training(run, recipe, data, trainer, history, figure, observer).finish()
+
+
+def _prepared(recipe: Recipe, observer: Observer) -> TrainingData:
+    return prepare(
+        recipe.data,
+        recipe.image_size,
+        observer.on_message,
+        rule=recipe.resize,
+        source_size=recipe.source_size,
+    )
 
 
 def _check_same_data(run: Run, recipe: Recipe, data: TrainingData, checkpoint: Checkpoint | None) -> None:
@@ -251,7 +261,7 @@ def _suggest(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
 
 def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
     rows = data.split.train
-    return training_batches(recipe, data.pictures.images, data.pictures.stored[rows], data.targets[rows])
+    return training_batches(recipe, data.pictures.sources, data.pictures.stored[rows], data.targets[rows])
 
 
 def _write_data(run: Run, data: TrainingData) -> None:

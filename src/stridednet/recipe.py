@@ -106,6 +106,16 @@ class Recipe(Settings):
             _put(nested, key, value)
         return type(self)(**nested)
 
+    @property
+    def source_size(self) -> int:
+        """Height and width of the pictures that random crops are taken from, in pixels.
+
+        The smallest crop then has as many pixels as the model's images. It is at most twice their size, which is the
+        most that a warp with linear interpolation can shrink without leaving out pixels.
+        """
+        smallest = math.sqrt(self.augmentation.scale[0])
+        return min(math.ceil(self.image_size / smallest), 2 * self.image_size)
+
     def value_of(self, key: str) -> Any:
         """Return the value of a setting by its dotted key."""
         return flat(self.model_dump())[key]

@@ -136,8 +136,17 @@ class DataSettings(Settings):
     test_per_class: Annotated[int, Field(ge=0)] = 0  # and test on at most this number of the others; 0: all of them
 
 
+def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("should be two numbers of which the first one is not larger than the second one")
+    return pair
+
+
 class AugmentationSettings(Settings):
-    """Ranges of the random warps of training images, named as in Keras' former ``ImageDataGenerator``."""
+    """Ranges of the random warps of training images.
+
+    They are named as in Keras' former ``ImageDataGenerator``, and as in torchvision's ``RandomResizedCrop``.
+    """
 
     rotation_range: Annotated[float, Field(ge=0, le=180)] = 20.0
     width_shift_range: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -145,6 +154,17 @@ class AugmentationSettings(Settings):
     shear_range: Annotated[float, Field(ge=0, lt=90)] = 0.15
     zoom_range: Rate = 0.15
     horizontal_flip: bool = True
+    # Of random crops: their area as a fraction of the image's, and width divided by height. (1, 1) and (1, 1): none.
+    scale: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(gt=0, le=1)]],
+        Field(strict=False),
+        AfterValidator(_ascending),
+    ] = (1.0, 1.0)
+    ratio: Annotated[
+        tuple[Annotated[float, Field(ge=0.1, le=10)], Annotated[float, Field(ge=0.1, le=10)]],
+        Field(strict=False),
+        AfterValidator(_ascending),
+    ] = (1.0, 1.0)
 
 
 class ColorJitterSettings(Settings):

@@ -51,6 +51,24 @@ def test_the_rule_for_the_shape_is_part_of_the_key(tmp_path: Path) -> None:
         assert np.array_equal(again.images[1], decode(again.manifest.pictures[1].path, 10, rule=rule))
 
 
+def test_pictures_for_crops_are_kept_beside_the_same_images(tmp_path: Path) -> None:
+    pictures = write_classes(tmp_path / "large", "ab", 2)
+    noise("large", 30, 20).resize((900, 600)).save(pictures / "a" / "large.jpg")  # reduced for 20 pixels, not for 200
+    plain = load_pictures(scan(pictures), 20, rule="crop")
+    assert plain.sources is plain.images
+    for from_cache in (False, True):
+        found = load_pictures(scan(pictures), 20, rule="crop", source_size=200)
+        assert found.from_cache is from_cache
+        assert np.array_equal(found.images, plain.images)
+        assert np.array_equal(found.fingerprints, plain.fingerprints)
+        for row, picture in zip(found.stored, found.manifest.pictures, strict=True):
+            assert np.array_equal(found.sources[row], decode(picture.path, 200, rule="crop"))
+    assert isinstance(found.sources, np.memmap)
+    in_memory = load_pictures(scan(pictures), 20, rule="crop", source_size=200, use_cache=False)
+    assert np.array_equal(in_memory.sources, found.sources)
+    assert np.array_equal(in_memory.images, plain.images)
+
+
 def test_entries_of_earlier_versions_are_used(
     few_digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -222,7 +222,7 @@ def _load(recipe: Recipe, observer: Observer) -> Pictures:
         observer.on_message(f"ignored folders: {', '.join(map(shown, scanned.ignored_folders))}")
     for note in scanned.notes:
         observer.on_message(note)
-    pictures = load_pictures(scanned, recipe.image_size, rule=recipe.resize)
+    pictures = load_pictures(scanned, recipe.image_size, rule=recipe.resize, source_size=recipe.source_size)
     if not pictures.manifest.pictures:
         raise DataError(f"{scanned.shown_root}: none of the pictures can be decoded")
     return pictures

@@ -32,7 +32,8 @@ class BatchStream:
     remaining images are dropped, different ones in each epoch.
 
     Args:
-        images: Images ``(n, height, width, channels)``, uint8; may be memory-mapped.
+        images: Images ``(n, height, width, channels)``, uint8; may be memory-mapped. With random crops, they may be
+            larger than the batches' images.
         rows: Indices of the images to train on, ``(m,)``.
         targets: One-hot targets of those images, ``(m, classes)``, float32.
         batch_size: Images per step.
@@ -40,6 +41,7 @@ class BatchStream:
         seed: Random seed for shuffling and augmentation.
         color_jitter: Random changes of color.
         mixing: Random blends of images.
+        image_size: Height and width of the batches' images, in pixels; None for those of ``images``.
     """
 
     images: NDArray[np.uint8]
@@ -50,6 +52,7 @@ class BatchStream:
     seed: int
     color_jitter: ColorJitter = field(default_factory=ColorJitter)
     mixing: Mixing = field(default_factory=Mixing)
+    image_size: int | None = None
 
     @property
     def images_per_step(self) -> int:
@@ -70,8 +73,8 @@ class BatchStream:
         order = rng.permutation(len(self.rows))
         for step in range(self.steps_per_epoch):
             chosen = order[step * self.images_per_step : (step + 1) * self.images_per_step]
-            changed = self.color_jitter(self.augmentation(self.images[self.rows[chosen]], rng), rng)
-            yield Batch(*self.mixing(changed, self.targets[chosen], rng))
+            warped = self.augmentation(self.images[self.rows[chosen]], rng, self.image_size)
+            yield Batch(*self.mixing(self.color_jitter(warped, rng), self.targets[chosen], rng))
 
 
 def one_hot(labels: list[str], classes: tuple[str, ...]) -> NDArray[np.float32]:

@@ -9,12 +9,12 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -43,6 +43,7 @@ MAX_CACHE_BYTES = 4 * 2**30
 _DECODER = f"4 pillow-{PIL.__version__} opencv-{cv2.__version__}"  # increment when decode.py changes
 _ABANDONED_AFTER = 24 * 3600.0  # seconds
 _FINGERPRINT_SIZE = 96  # pixels; fixed, so that the groups of copies do not depend on the image size of a recipe
+_IMAGES, _SOURCES = "images.npy", "sources.npy"
 _PER_TASK = 32  # pictures; a worker keeps one at a time in memory
 T = TypeVar("T")
 
@@ -55,6 +56,9 @@ class Pictures:
     ``manifest.pictures[i]``, whose file has the SHA-256 ``digests[i]``. Files that could not be decoded are among the
     manifest's problems.
 
+    ``sources`` are the same pictures with the pixels that random crops are taken from, ``(n, source_size, source_size,
+    3)``; the same array as ``images`` if these have enough.
+
     ``fingerprints[stored[i]]`` is what `stridednet.data.copies.fingerprint` computes of it. ``ranges`` are the values
     of samples with more than 8 bits that became 0 and 255.
     """
@@ -66,6 +70,7 @@ class Pictures:
     from_cache: bool
     fingerprints: NDArray[np.float32]
     ranges: Ranges
+    sources: Pixels
 
 
 def load_pictures(
@@ -73,6 +78,7 @@ def load_pictures(
     size: int,
     *,
     rule: ResizeRule = "squash",
+    source_size: int | None = None,
     use_cache: bool = True,
     ranges: Ranges | None = None,
 ) -> Pictures:
@@ -85,27 +91,30 @@ def load_pictures(
         manifest: The pictures, as returned by `scan`.
         size: Height and width of the images, in pixels.
         rule: How a picture becomes such a square; see `stridednet.data.decode.resize`.
+        source_size: Height and width of the pictures that random crops are taken from; None for ``size``.
         use_cache: Whether to use the cache; False decodes all pictures and keeps them in memory.
         ranges: Which samples of more than 8 bits become 0 and 255; None for the ranges of these pictures.
     """
     digests = _digests(manifest.pictures)
+    form = _Form(size, rule, source_size or size)
     entry: _Entry | None = None
     from_cache = False
     if use_cache:
-        folder = cache_folder() / "decoded" / _key(digests, size, rule, ranges)
+        folder = cache_folder() / "decoded" / _key(digests, form, ranges)
         from_cache = folder.is_dir()
         try:
             if not from_cache:
-                _decode_into(folder, manifest.pictures, size, rule, ranges)
-            entry = _read_entry(folder)
+                _decode_into(folder, manifest.pictures, form, ranges)
+            entry = _read_entry(folder, form)
         except (StorageError, OSError):
             from_cache = False
         except (ValueError, LookupError):  # corrupt, for example after a power failure
             shutil.rmtree(folder, ignore_errors=True)
-            return load_pictures(manifest, size, rule=rule, use_cache=not folder.exists(), ranges=ranges)
+            use_cache = not folder.exists()
+            return load_pictures(manifest, size, rule=rule, source_size=source_size, use_cache=use_cache, ranges=ranges)
     if entry is None:
-        images = np.empty((len(digests), size, size, 3), np.uint8)
-        entry = _decode_all(manifest.pictures, images, rule, ranges)
+        arrays = {name: np.empty(shape, np.uint8) for name, shape in form.arrays(len(digests)).items()}
+        entry = _decode_all(manifest.pictures, arrays, form, ranges)
     reasons = entry.reasons
     problems = [Problem(manifest.pictures[row].path, why) for row, why in sorted(reasons.items())]
     stored = np.array([row for row in range(len(digests)) if row not in reasons], np.intp)
@@ -117,7 +126,22 @@ def load_pictures(
         from_cache,
         entry.fingerprints,
         entry.ranges,
+        entry.sources,
     )
+
+
+@dataclass(frozen=True)
+class _Form:
+    """Which squares are made of a picture."""
+
+    size: int
+    rule: ResizeRule
+    source_size: int
+
+    def arrays(self, count: int) -> dict[str, tuple[int, int, int, int]]:
+        """Return the names of the arrays for a number of pictures, with their shapes."""
+        sizes = {_IMAGES: self.size} | ({_SOURCES: self.source_size} if self.source_size != self.size else {})
+        return {name: (count, size, size, 3) for name, size in sizes.items()}
 
 
 @dataclass(frozen=True)
@@ -125,69 +149,93 @@ class _Entry:
     """What is cached: one row per file, and the reasons of those that could not be decoded."""
 
     images: Pixels
+    sources: Pixels
     fingerprints: NDArray[np.float32]
     reasons: dict[int, str]
     ranges: Ranges
 
 
-def _read_entry(folder: Path) -> _Entry:
-    images = np.load(folder / "images.npy", mmap_mode="r")
+def _read_entry(folder: Path, form: _Form) -> _Entry:
+    images = np.load(folder / _IMAGES, mmap_mode="r")
+    sources = np.load(folder / _SOURCES, mmap_mode="r") if form.source_size != form.size else images
     fingerprints = np.load(folder / "fingerprints.npy")
     notes = json.loads((folder / "notes.json").read_text())
     with suppress(OSError):  # a cache owned by another user is still readable
         os.utime(folder)
     return _Entry(
         images,
+        sources,
         fingerprints,
         {int(row): why for row, why in notes["problems"].items()},
         {kind: SampleRange(*values) for kind, values in notes["ranges"].items()},
     )
 
 
-def _decode_into(folder: Path, pictures: Sequence[Picture], size: int, rule: ResizeRule, ranges: Ranges | None) -> None:
+def _decode_into(folder: Path, pictures: Sequence[Picture], form: _Form, ranges: Ranges | None) -> None:
     with folder_made_whole(folder) as temporary:
-        images = np.lib.format.open_memmap(
-            temporary / "images.npy", mode="w+", dtype=np.uint8, shape=(len(pictures), size, size, 3)
-        )
-        with (temporary / "images.npy").open("r+b") as file:
-            if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
-                os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        entry = _decode_all(pictures, images, rule, ranges)
-        images.flush()
+        arrays = {name: _mapped(temporary / name, shape) for name, shape in form.arrays(len(pictures)).items()}
+        entry = _decode_all(pictures, arrays, form, ranges)
+        for array in arrays.values():
+            array.flush()
         np.save(temporary / "fingerprints.npy", entry.fingerprints)
         notes = {"problems": entry.reasons, "ranges": _as_lists(entry.ranges)}
         (temporary / "notes.json").write_text(json.dumps(notes))
     _evict(folder.parent, keep=folder)
 
 
+def _mapped(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    with path.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):  # writing to a mapped file on a full disk kills the process
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    return array
+
+
 def _as_lists(ranges: Ranges) -> dict[str, list[float]]:
     return {kind: [used.low, used.high] for kind, used in ranges.items()}
 
 
-def _decode_all(pictures: Sequence[Picture], images: Pixels, rule: ResizeRule, given: Ranges | None) -> _Entry:
-    """Decode pictures into an array ``(n, size, size, 3)``."""
+def _decode_all(pictures: Sequence[Picture], arrays: Mapping[str, Pixels], form: _Form, given: Ranges | None) -> _Entry:
+    """Decode pictures into the arrays of a form."""
     fingerprints = np.zeros((len(pictures), FINGERPRINT_LENGTH), np.float32)
     ranges = _sample_ranges(pictures) if given is None else given
-    size = images.shape[1]
 
     def work(start: int) -> dict[int, str]:
         reasons = {}
         for row in range(start, min(start + _PER_TASK, len(pictures))):
             try:
-                content = read_content(pictures[row].path)
-                picture = read_picture(content, size, ranges)
-                images[row] = resize(picture, size, rule)
-                if reduction(content, size) != reduction(content, _FINGERPRINT_SIZE):
-                    picture = read_picture(content, _FINGERPRINT_SIZE, ranges)
-                fingerprints[row] = fingerprint(picture)
+                decoded = _Decoded(read_content(pictures[row].path), ranges)
+                for array in arrays.values():
+                    size = array.shape[1]
+                    array[row] = resize(decoded.at(size), size, form.rule)
+                fingerprints[row] = fingerprint(decoded.at(_FINGERPRINT_SIZE))
             except UnusablePictureError as error:
-                images[row] = 0
+                for array in arrays.values():
+                    array[row] = 0
                 reasons[row] = str(error)
         return reasons
 
     with quiet_decoders():
         reasons = {row: why for part in _on_all_cores(work, len(pictures)) for row, why in part.items()}
-    return _Entry(images, fingerprints, reasons, ranges)
+    images = arrays[_IMAGES]
+    return _Entry(images, arrays.get(_SOURCES, images), fingerprints, reasons, ranges)
+
+
+class _Decoded:
+    """A picture, which is decoded again only if a size needs another reduction of a large JPEG."""
+
+    def __init__(self, content: bytes, ranges: Ranges) -> None:
+        self._content = content
+        self._ranges = ranges
+        self._found: dict[int, Pixels] = {}
+
+    def at(self, size: int) -> Pixels:
+        """Return what `read_picture` returns for a size; errors are those of `read_picture`."""
+        if self._found and (factor := reduction(self._content, size)) in self._found:
+            return self._found[factor]
+        picture = read_picture(self._content, size, self._ranges)  # raises an error for a file that is not a picture
+        self._found[reduction(self._content, size)] = picture
+        return picture
 
 
 def _sample_ranges(pictures: Sequence[Picture]) -> dict[Kind, SampleRange]:
@@ -237,11 +285,13 @@ def _on_all_cores(work: Callable[[int], T], count: int) -> Iterator[T]:
             raise
 
 
-def _key(digests: Sequence[str], size: int, rule: ResizeRule, ranges: Ranges | None) -> str:
+def _key(digests: Sequence[str], form: _Form, ranges: Ranges | None) -> str:
     given = [] if ranges is None else [json.dumps(_as_lists(ranges), sort_keys=True)]
-    if rule != "squash":
-        given.append(rule)
-    return hashlib.sha256("\n".join([_DECODER, str(size), *given, *digests]).encode()).hexdigest()[:32]
+    if form.rule != "squash":
+        given.append(form.rule)
+    if form.source_size != form.size:
+        given.append(f"source {form.source_size}")
+    return hashlib.sha256("\n".join([_DECODER, str(form.size), *given, *digests]).encode()).hexdigest()[:32]
 
 
 def _evict(cache: Path, keep: Path) -> None:

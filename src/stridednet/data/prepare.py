@@ -72,6 +72,7 @@ def prepare(
     measured_on: str | None = None,
     *,
     rule: ResizeRule = "squash",
+    source_size: int | None = None,
 ) -> TrainingData:
     """Scan, decode and split a data set.
 
@@ -82,6 +83,7 @@ def prepare(
         measured_on: How to describe what is measured on which subset; None to name the subsets of the validation curve
             and of the final report.
         rule: How a picture becomes a square; see `stridednet.data.decode.resize`.
+        source_size: Height and width of the pictures that random crops are taken from; None for ``image_size``.
 
     Raises:
         DataError: The data set cannot be used, or ``settings.strict`` is set and a file has a problem.
@@ -98,7 +100,7 @@ def prepare(
         say(f"ignored folders: {', '.join(map(shown, scanned.ignored_folders))}")
     for note in scanned.notes:
         say(note)
-    pictures = load_pictures(scanned, image_size, rule=rule)
+    pictures = load_pictures(scanned, image_size, rule=rule, source_size=source_size)
     _report_problems(pictures.manifest, settings.strict, say)
     for kind, used in pictures.ranges.items():
         values = "samples of more than 8 bits" if kind == "integer" else "floating-point samples"

@@ -10,7 +10,7 @@ _MEASURED_ON = "each seed draws a val subset from train; test is not used"
 
 
 class Folds:
-    """Prepare the data of recipes; recipes with the same data set, labels, size and shape of images share it.
+    """Prepare the data of recipes; recipes with the same data set, labels, sizes and shape of images share it.
 
     Args:
         say: Called with each message about the first data set; messages about others, which usually differ only in
@@ -19,7 +19,7 @@ class Folds:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._prepared: dict[tuple[DataSettings, int, ResizeRule], TrainingData] = {}
+        self._prepared: dict[tuple[DataSettings, int, ResizeRule, int], TrainingData] = {}
 
     def of(self, recipe: Recipe) -> TrainingData:
         """Return the recipe's data, with the val subset that its seed draws.
@@ -27,10 +27,12 @@ class Folds:
         Raises:
             DataError: The data set cannot be used, or a class has too few images.
         """
-        place = (recipe.data, recipe.image_size, recipe.resize)
+        place = (recipe.data, recipe.image_size, recipe.resize, recipe.source_size)
         if place not in self._prepared:
             say = self._silent if self._prepared else self._say
-            self._prepared[place] = prepare(recipe.data, recipe.image_size, say, _MEASURED_ON, rule=recipe.resize)
+            self._prepared[place] = prepare(
+                recipe.data, recipe.image_size, say, _MEASURED_ON, rule=recipe.resize, source_size=recipe.source_size
+            )
         return self._prepared[place].fold(recipe.data.test_size, recipe.seed)
 
     @staticmethod

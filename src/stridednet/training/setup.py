@@ -23,7 +23,7 @@ def training_batches(
 
     Args:
         recipe: A recipe whose batch size is a number; see `Recipe.sized`.
-        images: Images ``(n, image_size, image_size, 3)``, RGB; may be memory-mapped.
+        images: Images ``(n, source_size, source_size, 3)``, RGB; may be memory-mapped.
         rows: Indices of the images to train on, ``(m,)``.
         targets: One-hot targets of those images, ``(m, classes)``.
     """
@@ -36,6 +36,7 @@ def training_batches(
         recipe.seed,
         ColorJitter(**recipe.color_jitter.model_dump()),
         Mixing(**recipe.mixing.model_dump()),
+        recipe.image_size,
     )
 
 

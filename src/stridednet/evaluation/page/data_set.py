@@ -10,6 +10,7 @@ import numpy as np
 from stridednet.data.archive import dataset_name
 from stridednet.data.augment import Augmentation
 from stridednet.data.color import ColorJitter
+from stridednet.data.decode import Pixels, UnusablePictureError, decode
 from stridednet.data.tree import printable
 from stridednet.evaluation.page.evaluated import Material
 from stridednet.evaluation.page.thumbnails import data_address, shrunk
@@ -90,5 +91,15 @@ def _samples(material: Material, row: int) -> tuple[str, ...]:
         return ()
     rng = np.random.default_rng(material.recipe.seed)
     image = material.evaluation.image(row)
-    changed = jitter(warp(np.stack([image] * _EXAMPLES), rng), rng)
+    source = _source(material, row) if warp.crops else image
+    changed = jitter(warp(np.stack([source] * _EXAMPLES), rng, material.recipe.image_size), rng)
     return tuple(data_address(shrunk(one), _QUALITY) for one in (image, *changed))
+
+
+def _source(material: Material, row: int) -> Pixels:
+    """Return a picture as random crops are taken from it; the model's image if its file cannot be read any more."""
+    recipe = material.recipe
+    try:
+        return decode(material.evaluation.file(row), recipe.source_size, rule=recipe.resize)
+    except UnusablePictureError:
+        return material.evaluation.image(row)
