@@ -287,12 +287,17 @@ class RunDirectory:
         """Write the model card."""
         self._write(_CARD, text)
 
-    def finish(self, text: str, report: Mapping[str, Any]) -> None:
-        """Write the report as text and as JSON, with the hashes of the other files; it marks the run as finished."""
+    def finish(self, text: str, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the report as text and as JSON, with the hashes of the other files; it marks the run as finished.
+
+        Returns:
+            What was written as JSON.
+        """
         self._write(_TEXT, text)
         files = [name for name in _HASHED if (self.folder / name).is_file()]
-        hashes = {_HASHES_KEY: {name: sha256(self.folder / name) for name in files}}
-        self._write(_REPORT, json.dumps({**report, **hashes}, indent=2) + "\n")
+        complete = {**report, _HASHES_KEY: {name: sha256(self.folder / name) for name in files}}
+        self._write(_REPORT, json.dumps(complete, indent=2) + "\n")
+        return complete
 
     def save_epoch(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint and the history. The previous checkpoint stays intact if the process is killed.
