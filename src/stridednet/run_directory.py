@@ -327,8 +327,10 @@ class RunDirectory:
             if self._was_changed(name, hashlib.sha256(content).hexdigest()):
                 raise LimitError(f"it was changed after the training: its SHA-256 is not the one in {_REPORT}")
             return parsed
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise RunError(f"the run {self.folder} is damaged: {name} cannot be read ({error})") from None
+        except MemoryError:
+            raise RunError(f"the run {self.folder} needs more memory than there is: {name} cannot be read") from None
 
     def _was_changed(self, name: str | Path, digest: str) -> bool:
         """Return whether a file is another one than at the end of the training; False if that is not known."""

@@ -29,6 +29,14 @@ _IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 _USUAL_BITS = (8, 10, 12, 14, 16)
 
 
+class TooManyPixelsError(Image.DecompressionBombError):
+    """A picture has more pixels than it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} pixels")
+        self.most = most
+
+
 @dataclass(frozen=True)
 class SampleRange:
     """The values that become 0 and 255."""
@@ -134,8 +142,9 @@ def deep_samples(content: bytes) -> Samples | None:
 
 def _check_size(width: int, height: int, channels: int) -> None:
     """Raise an error for more pixels than `MAX_PIXELS`; half of it for colors, which need several times the memory."""
-    if width * height > MAX_PIXELS // (2 if channels > 1 else 1):
-        raise Image.DecompressionBombError
+    most = MAX_PIXELS // (2 if channels > 1 else 1)
+    if width * height > most:
+        raise TooManyPixelsError(most)
 
 
 def _size_of_tiff(content: bytes) -> tuple[int, int] | None:
