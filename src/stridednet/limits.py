@@ -3,12 +3,14 @@
 The readers raise `LimitError`, a `ValueError` with the reason, to which the caller adds the name of the file.
 """
 
+import csv
+import io
 import json
 import math
 import os
 import tomllib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +22,7 @@ MAX_TOML_BYTES = MIB // 4  # recipes and sweep plans: the largest of ours has 3 
 MAX_TOML_LINE = 16_384  # characters; the time for a dotted key grows with the square of its length
 MAX_JSON_BYTES = 64 * MIB  # reports, and the configuration of a model
 MAX_TEXT_BYTES = 64 * MIB  # tables, such as split.csv with about 150 bytes per picture
+MAX_VALUES = 2**21  # of a JSON text or a table: each takes many times the memory of its characters
 MAX_NESTING = 200  # tables, lists and objects in one another
 MAX_IMAGE_SIZE = 1024  # of a model: height and width, in pixels
 MAX_PICTURE_BYTES = 512 * MIB
@@ -92,6 +95,21 @@ def read_bytes(path: Path, most: int) -> bytes:
     return content
 
 
+def check_values(text: str | bytes, marks: str) -> None:
+    """Check how many values a text has, before it is parsed.
+
+    Args:
+        text: The text.
+        marks: The characters of which there is about one for each value.
+
+    Raises:
+        LimitError: It has too many.
+    """
+    found = sum(text.count(mark) if isinstance(text, str) else text.count(mark.encode()) for mark in marks)
+    if found > MAX_VALUES:
+        raise LimitError(f"more than {MAX_VALUES:,} values")
+
+
 def check_json_size(size: int) -> None:
     """Check the size of a JSON text, in bytes.
 
@@ -106,10 +124,11 @@ def parse_json(text: str | bytes) -> Any:
     """Return the content of a JSON text.
 
     Raises:
-        LimitError: It is too long, or nested too deeply.
+        LimitError: It is too long, has too many values, or is nested too deeply.
         ValueError: It is not valid JSON.
     """
     check_json_size(len(text))
+    check_values(text, ",[{")
     try:
         return _shallow(json.loads(text))
     except RecursionError:
@@ -140,6 +159,27 @@ def parse_toml(text: str) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep() from None
     return content
+
+
+def parse_csv(text: str, *headers: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the rows of a CSV text that follow the first.
+
+    Args:
+        text: The text.
+        headers: What the first row may be.
+
+    Raises:
+        ValueError, csv.Error: The first row is another, a row has more or fewer columns, or there are too many values.
+    """
+    check_values(text, ",\n\r")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    header = next(rows, [])
+    if header not in map(list, headers):
+        raise ValueError(f"its columns should be {', '.join(headers[0])}")
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"line {rows.line_num} should have {len(header)} columns. Received: {len(row)}")
+        yield row
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -337,5 +337,5 @@ class _Training:
         evaluation = TrainingEvaluation(data, probabilities)
         material = Material(self.recipe, history, run.split, report, self.trainer.model, evaluation)
         problems = illustrate(run, material, self.plot)
-        run.finish(classification.text, report)
-        return Result(run, history, classification, report), problems
+        complete = run.finish(classification.text, report)
+        return Result(run, history, classification, complete), problems

@@ -38,6 +38,7 @@ from stridednet.settings import (
 from stridednet.storage import user_path
 
 DEFAULT_RECIPE = "accurate"
+_MOST_EPOCHS = 100_000  # of which the history can be read again; see `limits.MAX_VALUES`
 _LONGEST = 200  # characters of a value in a message
 
 
@@ -56,7 +57,7 @@ class Recipe(Settings):
     image_size: Annotated[int, Field(ge=8, le=MAX_IMAGE_SIZE)] = 96
     resize: ResizeRule = "squash"
     batch_size: PositiveInt | Literal["auto"] = 32
-    epochs: PositiveInt | Literal["auto"] = 50
+    epochs: Annotated[int, Field(ge=1, le=_MOST_EPOCHS)] | Literal["auto"] = 50
     effort: Annotated[float, Field(gt=0, le=10**6)] = (
         600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
     )
@@ -139,7 +140,8 @@ class Recipe(Settings):
             settings["batch_size"] = batch
             settings["optimizer.learning_rate"] = self.optimizer.learning_rate * math.sqrt(batch / 32)
         if self.epochs == "auto":
-            settings["epochs"] = max(1, round(self.effort * math.sqrt(images * classes) / max(images, 1)))
+            epochs = round(self.effort * math.sqrt(images * classes) / max(images, 1))
+            settings["epochs"] = min(max(1, epochs), _MOST_EPOCHS)
         return self.replace(settings)
 
     def to_toml(self) -> str:

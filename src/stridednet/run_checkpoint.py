@@ -1,5 +1,6 @@
 """The checkpoint of a run: everything that is needed to resume after an epoch."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -43,7 +44,7 @@ class Checkpoint:
         """
         try:
             state = read_arrays(path)
-            history, data_hash = str(state.pop(_HISTORY_KEY)), str(state.pop(_DATA_HASH_KEY))
-        except (OSError, ValueError, KeyError) as error:
+            history, data_hash = from_csv(str(state.pop(_HISTORY_KEY))), str(state.pop(_DATA_HASH_KEY))
+        except (OSError, ValueError, KeyError, csv.Error) as error:
             raise RunError(f"{path} is damaged ({error}); start a new run") from None
-        return cls(state, from_csv(history), data_hash)
+        return cls(state, history, data_hash)

@@ -287,12 +287,17 @@ class RunDirectory:
         """Write the model card."""
         self._write(_CARD, text)
 
-    def finish(self, text: str, report: Mapping[str, Any]) -> None:
-        """Write the report as text and as JSON, with the hashes of the other files; it marks the run as finished."""
+    def finish(self, text: str, report: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the report as text and as JSON, with the hashes of the other files; it marks the run as finished.
+
+        Returns:
+            What was written as JSON.
+        """
         self._write(_TEXT, text)
         files = [name for name in _HASHED if (self.folder / name).is_file()]
-        hashes = {_HASHES_KEY: {name: sha256(self.folder / name) for name in files}}
-        self._write(_REPORT, json.dumps({**report, **hashes}, indent=2) + "\n")
+        complete = {**report, _HASHES_KEY: {name: sha256(self.folder / name) for name in files}}
+        self._write(_REPORT, json.dumps(complete, indent=2) + "\n")
+        return complete
 
     def save_epoch(self, checkpoint: Checkpoint) -> None:
         """Save the checkpoint and the history. The previous checkpoint stays intact if the process is killed.
@@ -322,8 +327,10 @@ class RunDirectory:
             if self._was_changed(name, hashlib.sha256(content).hexdigest()):
                 raise LimitError(f"it was changed after the training: its SHA-256 is not the one in {_REPORT}")
             return parsed
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise RunError(f"the run {self.folder} is damaged: {name} cannot be read ({error})") from None
+        except MemoryError:
+            raise RunError(f"the run {self.folder} needs more memory than there is: {name} cannot be read") from None
 
     def _was_changed(self, name: str | Path, digest: str) -> bool:
         """Return whether a file is another one than at the end of the training; False if that is not known."""

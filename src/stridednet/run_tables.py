@@ -1,12 +1,11 @@
 """The text of ``labels.txt`` and ``split.csv`` of a run."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from stridednet.data.tree import shown
+from stridednet.limits import check_values, parse_csv
 from stridednet.storage import csv_text
 
 
@@ -28,9 +27,10 @@ def split_of(text: str) -> list[SplitRow]:
     """Return the rows of a text of `split_text`.
 
     Raises:
-        TypeError, csv.Error: It is not such a text.
+        ValueError, csv.Error: It is not such a text, or has too many values.
     """
-    return [SplitRow(**row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+    columns = (SplitRow._fields, SplitRow._fields[:-1])  # the latter in runs of earlier versions
+    return [SplitRow(*row) for row in parse_csv(text, *columns)]
 
 
 def labels_text(labels: Iterable[str]) -> str:
@@ -42,8 +42,9 @@ def labels_of(text: str) -> list[str]:
     """Return the names in a text of `labels_text`.
 
     Raises:
-        ValueError: It is not such a text.
+        ValueError: It is not such a text, or has too many lines.
     """
+    check_values(text, "\n")
     return [_label_of(line) for line in text.removesuffix("\n").split("\n")]
 
 

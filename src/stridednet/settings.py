@@ -3,6 +3,7 @@
 Defaults are the tutorial's.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -55,12 +56,16 @@ def parse_term(text: str, forms: Iterable[str]) -> Term:
 
 
 def _checked_regularizer(text: str) -> str:
-    parse_term(text, REGULARIZERS)
-    return text
+    return _checked_term(text, REGULARIZERS)
 
 
 def _checked_constraint(text: str) -> str:
-    parse_term(text, CONSTRAINTS)
+    return _checked_term(text, CONSTRAINTS)
+
+
+def _checked_term(text: str, forms: Iterable[str]) -> str:
+    if not all(0 <= number < math.inf for number in parse_term(text, forms).numbers):
+        raise ValueError("the numbers should be finite and at least 0")
     return text
 
 
@@ -69,6 +74,7 @@ Constraint = Annotated[str, AfterValidator(_checked_constraint)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**6)]
 Size = Annotated[int, Field(ge=1, le=65_536)]  # of a layer: filters, units, kernels
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Factor = Annotated[float, Field(ge=0, le=10**6)]
 ConcretePrecision = Literal["bfloat16", "float32"]
 Precision = Literal["auto", "bfloat16", "float32"]
 ResizeRule = Literal["squash", "crop", "pad"]  # see `stridednet.data.decode.resize`
@@ -178,16 +184,16 @@ class ColorJitterSettings(Settings):
 class MixingSettings(Settings):
     """How training images are mixed with each other; see `stridednet.data.mixing.Mixing`."""
 
-    mixup: Annotated[float, Field(ge=0)] = 0.0
+    mixup: Factor = 0.0
 
 
 class OptimizerSettings(Settings):
     """The optimizer and its learning-rate schedule."""
 
     name: Literal["adam", "adamw"] = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, le=1e38)] = 1e-4  # as far as float32 goes
     schedule: Literal["inverse_time", "one_cycle"] = "inverse_time"
-    decay: Annotated[float, Field(ge=0)] = 1e-4  # of inverse_time
+    decay: Factor = 1e-4  # of inverse_time
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.25  # of one_cycle: share of the steps in which the rate rises
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # of adamw, on kernels only
+    weight_decay: Factor = 0.0  # of adamw, on kernels only
     beta_2: Annotated[float, Field(gt=0, lt=1)] = 0.999

@@ -83,7 +83,10 @@ def test_a_layer_may_be_given_as_a_chain_of_one(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((*LAYER, "--image", "a.png"), "--image, --kernel and --run are only used with --show: add --show FILE"),
+        (
+            (*LAYER, "--image", "a.png"),
+            "--image, --kernel, --run and --trust are only used with --show: add --show FILE",
+        ),
         ((*LAYER, "--show", "show.jpg"), "output file show.jpg: the name must end in .png or .gif"),
         ((*LAYER, "--show", "none/show.png"), "there is no folder none; create it first"),
         ((*LAYER, "--show", "show.png", "--image", "none.png"), "image none.png: cannot be read: No such file"),
@@ -127,7 +130,7 @@ def test_a_damaged_model_is_reported_in_one_line(
     (tmp_path / "run" / "model.keras").write_text("not a model")
     assert _main(monkeypatch, "--run", tmp_path / "run", "--show", tmp_path / "show.png") == 2
     error = capsys.readouterr().err
-    assert "model.keras is not a .keras file, which is a zip archive" in error
+    assert "model.keras was changed after the training" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "show.png").exists()
 

@@ -108,7 +108,8 @@ def test_keras_gives_the_same_results(run: Run, pictures: Path, tmp_path: Path, 
     shutil.copytree(run.folder, other)
     (other / "model.keras").write_bytes((run.folder / "model.keras").read_bytes() + b"\0")
     usual, by_keras, changed = (
-        main_command("predict", folder, pictures, "--json", "--topk", "3") for folder in (run.folder, older, other)
+        main_command("predict", folder, pictures, "--json", "--topk", "3", "--trust", folder)
+        for folder in (run.folder, older, other)
     )
     assert usual.stderr == by_keras.stderr == ""
     assert (
@@ -133,7 +134,10 @@ def test_a_replaced_model_is_the_one_that_answers(
     bias.assign(np.array([50.0, 0.0, 0.0], np.float32))
     (changed / "model.keras").unlink()
     model.save(changed / "model.keras")
-    rows = _rows(main_command("predict", changed, pictures, "--json").stdout)
+    refused = main_command("predict", changed, pictures, "--json")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "model.keras was changed after the training" in refused.stderr
+    rows = _rows(main_command("predict", changed, pictures, "--json", "--trust", changed).stdout)
     assert {(row["label"], row["probability"]) for row in rows} == {("0", 1.0)}
 
 

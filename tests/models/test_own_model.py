@@ -130,7 +130,7 @@ def test_it_trains_and_goes_on_from_another_folder(
     assert probabilities.shape == (1, 3)
     (tmp_path / "run" / "report.json").unlink()
     monkeypatch.chdir(tmp_path)
-    again = stridednet.resume(tmp_path / "run")
+    again = stridednet.resume(tmp_path / "run", trust=True)
     assert again.report["report"] == result.report["report"]
     assert again.report["model"]["name"] == f"{net}:build"
 

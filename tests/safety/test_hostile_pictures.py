@@ -48,10 +48,10 @@ def _png(side: int, depth: int, text: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
-def _jpeg() -> bytes:
+def _jpeg(*, progressive: bool = False) -> bytes:
     """A JPEG whose header says 65,500x65,500, more than Pillow and OpenCV decode."""
-    content = bytearray(_saved(noise(0, 16, 16), "JPEG"))
-    frame = content.index(b"\xff\xc0")
+    content = bytearray(_saved(noise(0, 16, 16), "JPEG", progressive=progressive))
+    frame = content.index(b"\xff\xc2" if progressive else b"\xff\xc0")
     content[frame + 5 : frame + 9] = struct.pack(">HH", 65_500, 65_500)
     return bytes(content)
 
@@ -176,3 +176,16 @@ def test_a_jpeg_with_a_large_header(tmp_path: Path) -> None:
     assert naive.error == "MemoryError"
     assert ours.is_ours
     assert ours.grown < _FEW
+
+
+def test_a_jpeg_with_a_large_header_and_comments(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    comment = b"\xff\xfe\xff\xff" + bytes(2**16 - 3)
+    for number, progressive in enumerate((False, True)):
+        content = _jpeg(progressive=progressive)
+        (folder / f"{number}.jpg").write_bytes(content[:2] + comment * 68 + content[2:])  # as long as it has to be
+    for ours, most in zip(opened("picture", folder, _LIMIT), ("1,073,741,824", "134,217,728"), strict=True):
+        assert ours.is_ours
+        assert ours.message == f"more than {most} pixels, the limit against decompression bombs; resize it"
+        assert ours.grown < _FEW

@@ -19,6 +19,7 @@ from stridednet.sweeps.plan import SweepPlan
 
 _GIB = 2**30
 _FEW = 16  # MiB
+_MANY = 2**24  # bytes
 
 _Read = Callable[[Path], object]
 
@@ -103,6 +104,38 @@ def test_a_file_of_a_gigabyte_in_a_run(name: str, run: Path, tmp_path: Path) -> 
     assert ours.grown < 512
 
 
+def test_many_small_values_in_a_run(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for name, value in (
+        ("labels.txt", b"\n"),
+        ("split.csv", b",,,\n"),
+        ("history.csv", b"1,1,1,1,1,1,1,1,1,1,1\n"),
+        ("report.json", b"[],"),
+    ):
+        start = b"[" if name == "report.json" else (run / name).read_bytes()
+        copy_with(run, folder / name, name, start + value * (_MANY // len(value)))
+    for ours in opened("run", folder, 1024):
+        assert ours.is_ours
+        assert ours.message.endswith(f"{ours.name} cannot be read (more than 2,097,152 values)")
+        assert ours.grown < 256
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        ("split.csv", b"path,", b"file,", r"its columns should be path, label, subset, sha256"),
+        ("split.csv", b",train", b"", r"line 2 should have 4 columns. Received: 3"),
+        ("history.csv", b"\n1,", b"\n", r"line 2 should have 11 columns. Received: 10"),
+        ("history.csv", b"\n1,", b"\n,", r"invalid literal for int"),
+    ],
+)
+def test_tables_with_other_columns(name: str, old: bytes, new: bytes, reason: str, run: Path, tmp_path: Path) -> None:
+    opened_run = Run.open(copy_with(run, tmp_path / "run", name, (run / name).read_bytes().replace(old, new)))
+    with pytest.raises(RunError, match=rf"{name} cannot be read \({reason}"):
+        _ = opened_run.split, opened_run.history
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -110,6 +143,10 @@ def test_a_file_of_a_gigabyte_in_a_run(name: str, run: Path, tmp_path: Path) -> 
         "image_size = " + "9" * 30,
         "batch_size = 0x" + "f" * 10_000,
         "effort = 1e999",
+        "[optimizer]\nlearning_rate = 1e300",
+        "[mixing]\nmixup = 1e300",
+        "[model]\nkernel_regularizer = 'l2(1e999)'",
+        "[model]\nkernel_constraint = 'max_norm(nan)'",
         "seed = -" + "9" * 100,
         "[model]\nfilters = [" + "9" * 50 + "]",
         "[model]\ndense_units = 1" + "0" * 15,

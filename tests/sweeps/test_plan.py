@@ -68,7 +68,7 @@ def test_a_model_in_a_file_is_relative_to_the_plan_and_shown_by_its_file_name(tm
         '[base]\nmodel.name = "nets/mine.py:one"\n[vary]\nmodel.name = ["vgg", "nets/mine.py:two"]\n'
         '[expect]\n"model.name=nets/mine.py:two" = "same"\n"model.name=vgg" = "lower"\n'
     )
-    plan = SweepPlan.read(tmp_path / "plan.toml")
+    plan = SweepPlan.read(tmp_path / "plan.toml", trust=True)
     assert plan.base == {"model.name": f"{tmp_path}/nets/mine.py:one"}
     assert plan.vary == {"model.name": ["vgg", f"{tmp_path}/nets/mine.py:two"]}
     assert plan.expect == {"model.name=mine.py:two": "same", "model.name=vgg": "lower"}

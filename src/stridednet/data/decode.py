@@ -19,6 +19,7 @@ from stridednet.data.kinds import kind_of_content
 from stridednet.data.samples import (
     Ranges,
     Samples,
+    TooManyPixelsError,
     blocks_of_rows,
     deep_samples,
     extremes,
@@ -35,6 +36,8 @@ BACKGROUND = "white"  # behind transparent pixels
 PADDING = 128  # gray beside padded pictures: what models rescale to about 0, the padding of convolutions
 _ORIENTATION = 0x0112  # EXIF 2.3, tag "Orientation"; 1 is upright
 _MOST_PIXELS_PER_BYTE = 1000  # of a JPEG: one bit for a block of 8x8 would be 512
+_MOST_REDUCED = 2**30  # pixels of a JPEG that is decoded at an eighth of its size
+_MOST_PROGRESSIVE = 2**27  # of those that are decoded whole first: 6 bytes for each pixel
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _UNSUPPORTED = re.compile(
     r"unsupported|not supported|not available|not implemented|unknown|unrecognized|cannot handle", re.IGNORECASE
@@ -95,9 +98,10 @@ def read_picture(content: bytes, size: int, ranges: Ranges | None = None) -> Pix
     """
     try:
         return _read(content, size, ranges or {})
-    except Image.DecompressionBombError:
+    except Image.DecompressionBombError as error:
+        most = error.most if isinstance(error, TooManyPixelsError) else MAX_PIXELS
         raise UnusablePictureError(
-            f"more than {MAX_PIXELS:,} pixels, the limit against decompression bombs; resize it"
+            f"more than {most:,} pixels, the limit against decompression bombs; resize it"
         ) from None
     except UnidentifiedImageError:
         raise UnusablePictureError(_unidentified(content)) from None
@@ -249,8 +253,11 @@ def _reduced(content: bytes) -> Pixels:
         raise OSError("image file is truncated")
     with JpegImagePlugin.JpegImageFile(io.BytesIO(content)) as picture:  # reads the header, whatever the size
         _check_plausible(picture, content)
+        most = _MOST_PROGRESSIVE if "progressive" in picture.info else _MOST_REDUCED
+        if picture.width * picture.height > most:
+            raise TooManyPixelsError(most)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
-    if decoded is None:  # more than OpenCV's limit of 2**30 pixels
+    if decoded is None:
         raise Image.DecompressionBombError
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 

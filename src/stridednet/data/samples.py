@@ -5,6 +5,7 @@ a camera in a 16-bit file would be nearly black, and measured values would be cl
 """
 
 import io
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,14 @@ _BITS_PER_SAMPLE = 258  # tag of TIFF 6.0
 _BLOCK = 2**20  # samples
 _IMAGE_WIDTH, _IMAGE_LENGTH = 256, 257
 _USUAL_BITS = (8, 10, 12, 14, 16)
+
+
+class TooManyPixelsError(Image.DecompressionBombError):
+    """A picture has more pixels than it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} pixels")
+        self.most = most
 
 
 @dataclass(frozen=True)
@@ -116,9 +125,10 @@ def deep_samples(content: bytes) -> Samples | None:
             if gray:
                 return np.asarray(picture)
     except UnidentifiedImageError:
-        if not content.startswith(_TIFF):
+        size = _size_of_tiff(content)
+        if size is None:
             raise
-        _check_size(*_size_of_tiff(content), channels=3)
+        _check_size(*size, channels=3)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype == np.uint8:
         return None
@@ -132,18 +142,22 @@ def deep_samples(content: bytes) -> Samples | None:
 
 def _check_size(width: int, height: int, channels: int) -> None:
     """Raise an error for more pixels than `MAX_PIXELS`; half of it for colors, which need several times the memory."""
-    if width * height > MAX_PIXELS // (2 if channels > 1 else 1):
-        raise Image.DecompressionBombError
+    most = MAX_PIXELS // (2 if channels > 1 else 1)
+    if width * height > most:
+        raise TooManyPixelsError(most)
 
 
-def _size_of_tiff(content: bytes) -> tuple[int, int]:
-    """Return width and height of a TIFF that Pillow cannot identify."""
+def _size_of_tiff(content: bytes) -> tuple[int, int] | None:
+    """Return width and height of a TIFF that Pillow cannot identify; None if it is damaged, or no TIFF."""
     file = io.BytesIO(content)
-    big = content[2:3] == b"+" or content[3:4] == b"+"
-    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if big else 8))
-    file.seek(tags.next)
-    tags.load(file)
-    return int(tags[_IMAGE_WIDTH]), int(tags[_IMAGE_LENGTH])
+    is_big = content.startswith((b"II+\0", b"MM\0+"))
+    try:
+        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if is_big else 8))
+        file.seek(tags.next)
+        tags.load(file)
+        return int(tags[_IMAGE_WIDTH]), int(tags[_IMAGE_LENGTH])
+    except (OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error):
+        return None
 
 
 def _has_deep_colors(picture: Image.Image) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stridednet.executor.scores import Scores
+from stridednet.limits import parse_csv
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,17 @@ def to_csv(history: Sequence[EpochRow]) -> str:
 
 
 def from_csv(text: str) -> History:
-    """Return the history that `to_csv` wrote."""
-    return [
-        EpochRow(**{field.name: _number(row[field.name], whole=field.type is int) for field in fields(EpochRow)})
-        for row in ({"threads": ""} | row for row in csv.DictReader(io.StringIO(text)))  # new since version 0.1
-    ]
+    """Return the history that `to_csv` wrote.
+
+    Raises:
+        ValueError, csv.Error: The text is another one, or has too many values.
+    """
+    names, kinds = zip(*((field.name, field.type) for field in fields(EpochRow)), strict=True)
+    rows = parse_csv(text, names, names[:-1])  # without the threads in runs of version 0.1
+    return [EpochRow(*map(_number, row, kinds)) for row in rows]
 
 
-def _number(text: str, *, whole: bool) -> Any:
-    if not text:
+def _number(text: str, kind: Any) -> Any:
+    if not text and kind not in (int, float):
         return None
-    return int(text) if whole else float(text)
+    return int(text) if kind is int else float(text)
