@@ -26,9 +26,9 @@ def _of_torchvision(side: int, scale: Pair, ratio: Pair, rng: np.random.Generato
         h = round(math.sqrt(target_area / aspect_ratio))
         if 0 < w <= side and 0 < h <= side:
             return rng.integers(0, side - w + 1), rng.integers(0, side - h + 1), w, h
-    if 1 < ratio[0]:
+    if ratio[0] > 1:
         w, h = side, round(side / ratio[0])
-    elif 1 > ratio[1]:
+    elif ratio[1] < 1:
         w, h = round(side * ratio[1]), side
     else:
         w = h = side

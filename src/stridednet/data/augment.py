@@ -106,7 +106,7 @@ class Augmentation:
     @property
     def crops(self) -> bool:
         """Whether there are random crops."""
-        return self.scale != (1, 1) or self.ratio != (1, 1)
+        return {*self.scale, *self.ratio} != {1.0}
 
     def draw(self, n: int, height: int, width: int, rng: np.random.Generator) -> Warps:
         """Draw the warps of ``n`` images; ``height`` and ``width`` are in pixels."""

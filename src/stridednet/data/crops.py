@@ -1,5 +1,6 @@
 """Random resized crops: parts of a picture of random area and aspect ratio, as torchvision's ``RandomResizedCrop``."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +60,7 @@ def draw_crops(n: int, scale: tuple[float, float], ratio: tuple[float, float], r
         rng: Random generator.
     """
     area = rng.uniform(*scale, (_ATTEMPTS, n))
-    aspect = np.exp(rng.uniform(*np.log(ratio), (_ATTEMPTS, n)))
+    aspect = np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), (_ATTEMPTS, n)))
     widths, heights = np.sqrt(area * aspect), np.sqrt(area / aspect)
     fits = (widths <= 1) & (heights <= 1)
     none, chosen = ~fits.any(axis=0), (fits.argmax(axis=0), np.arange(n))
