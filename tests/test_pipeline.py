@@ -226,15 +226,19 @@ def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) ->
 
 
 FILLS_UP = """
-import json, resource, sys
+import json, resource, sys, time
+from pathlib import Path
 import stridednet
 from stridednet.training.observer import Observer
 
 class DiskFillsUp(Observer):
     def on_interrupt(self, epochs, folder): print(epochs, "saved in", folder)
-    def on_epoch(self, row):
+    def on_step(self, epoch, step, scores):
+        if (epoch, step) != (2, 1): return
+        while not Path(sys.argv[3], "history.csv").exists(): time.sleep(0.01)  # written after the first checkpoint
         # From now on the operating system refuses to write more than this to any file.
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+    def on_epoch(self, row): print("finished", row.epoch)
 
 try:
     stridednet.train(sys.argv[1], "tutorial", settings=json.loads(sys.argv[2]), out=sys.argv[3], observer=DiskFillsUp())
@@ -245,14 +249,14 @@ finally:  # the coverage of this process is written too
 """
 
 
-def test_a_full_disk_loses_only_the_epoch_under_way(
+def test_a_full_disk_keeps_the_last_checkpoint(
     finished: Path, pictures: Path, tmp_path: Path, warm_python: Command
 ) -> None:
     pytest.importorskip("resource", reason="needs a limit on the size of files")
     out = tmp_path / "run"
     done = warm_python(FILLS_UP, pictures, json.dumps(SMALL), out)
     assert done.returncode == 0, done.stderr
-    assert f"1 saved in {out}" in done.stdout
+    assert f"finished 1\nfinished 2\n1 saved in {out}" in done.stdout
     assert f"StorageError cannot write {out / 'checkpoint' / 'state.npz'}: File too large" in done.stdout
     assert sorted(path.name for path in (out / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     checkpoint = Run.unfinished(out).load_checkpoint()

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 
 import numpy as np
@@ -25,11 +25,12 @@ def train_epochs(
     validation_freq: int,
     seed: int,
     observer: Observer,
-) -> Iterator[EpochRow]:
+) -> Generator[EpochRow, None, None]:
     """Train epoch by epoch, and yield the row of each finished epoch.
 
     Random numbers in an epoch depend only on the seed and the number of the epoch, so that the caller can stop after
-    any epoch, save the trainer's state, and resume in another process with the same result.
+    any epoch, save the trainer's state, and resume in another process with the same result. A caller that stops early
+    closes the generator.
 
     Args:
         trainer: Takes the steps.

@@ -1,0 +1,116 @@
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stridednet.errors import StorageError
+from stridednet.storage import write_text
+from stridednet.training.checkpointing import BackgroundWriter
+
+
+class _Slow:
+    """Jobs that end only when they are released; they note when they start and end."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.started = threading.Event()
+        self.released = threading.Event()
+
+    def job(self, name: str) -> Callable[[], None]:
+        def work() -> None:
+            self.events.append(f"{name} starts")
+            self.started.set()
+            assert self.released.wait(60)
+            self.events.append(f"{name} ends")
+
+        return work
+
+
+def _fails(path: Path) -> Callable[[], None]:
+    """Return a job that fails to write: a file is where the folder would be."""
+    path.parent.write_text("not a folder")
+    return lambda: write_text(path, "text")
+
+
+def test_a_job_runs_beside_the_caller_and_is_waited_for_at_the_end() -> None:
+    slow = _Slow()
+    with BackgroundWriter() as writer:
+        writer.start(slow.job("a"))
+        assert slow.started.wait(60)
+        slow.events.append("the caller continues")
+        slow.released.set()
+    assert slow.events == ["a starts", "the caller continues", "a ends"]
+
+
+def test_one_job_at_a_time_in_order() -> None:
+    slow = _Slow()
+    with BackgroundWriter() as writer:
+        writer.start(slow.job("a"))
+        assert slow.started.wait(60)
+        threading.Timer(0.05, slow.released.set).start()
+        writer.start(slow.job("b"))
+        assert slow.events[:2] == ["a starts", "a ends"]
+        writer.start(slow.job("c"))
+    assert slow.events == [f"{name} {what}" for name in "abc" for what in ("starts", "ends")]
+
+
+def test_what_a_job_holds_is_released_when_it_was_waited_for() -> None:
+    import weakref
+
+    class State:
+        pass
+
+    state = State()
+    kept = weakref.ref(state)
+    with BackgroundWriter() as writer:
+        writer.start(lambda state=state: None)  # type: ignore[misc]
+        del state
+        writer.start(lambda: None)
+        writer.wait()
+        assert kept() is None
+
+
+def test_a_failed_job_is_reported_once_before_the_next_one_starts(tmp_path: Path) -> None:
+    later = []
+    with BackgroundWriter() as writer:
+        writer.start(_fails(tmp_path / "file" / "state.npz"))
+        with pytest.raises(StorageError, match=r"^cannot write .*state\.npz: ") as caught:
+            writer.start(lambda: later.append("started"))
+        assert "\n" not in str(caught.value)
+        assert later == []
+        writer.wait()
+        writer.start(lambda: later.append("started"))
+    assert later == ["started"]
+
+
+def test_a_job_that_fails_last_is_reported_at_the_end(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot write"), BackgroundWriter() as writer:
+        writer.start(_fails(tmp_path / "file" / "state.npz"))
+
+
+@pytest.mark.parametrize(
+    ("raised", "reported"), [(KeyboardInterrupt(), StorageError), (MemoryError(), MemoryError)], ids=repr
+)
+def test_a_failed_job_beside_another_error(tmp_path: Path, raised: BaseException, reported: type[Exception]) -> None:
+    with pytest.raises(reported), BackgroundWriter() as writer:
+        writer.start(_fails(tmp_path / "file" / "state.npz"))
+        raise raised
+
+
+def test_ctrl_c_waits_for_the_job_and_a_second_one_does_not_stop_the_waiting() -> None:
+    slow = _Slow()
+
+    def interrupts_again() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Timer(0.05, slow.released.set).start()
+
+    with pytest.raises(KeyboardInterrupt), BackgroundWriter() as writer:
+        writer.start(slow.job("a"))
+        assert slow.started.wait(60)
+        threading.Timer(0.05, interrupts_again).start()
+        raise KeyboardInterrupt
+    assert slow.events == ["a starts", "a ends"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
