@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,15 +59,14 @@ def test_one_job_at_a_time_in_order() -> None:
 
 
 def test_what_a_job_holds_is_released_when_it_was_waited_for() -> None:
-    import weakref
-
     class State:
-        pass
+        def write(self) -> None:
+            pass
 
     state = State()
     kept = weakref.ref(state)
     with BackgroundWriter() as writer:
-        writer.start(lambda state=state: None)  # type: ignore[misc]
+        writer.start(state.write)
         del state
         writer.start(lambda: None)
         writer.wait()
@@ -95,9 +95,15 @@ def test_a_job_that_fails_last_is_reported_at_the_end(tmp_path: Path) -> None:
     ("raised", "reported"), [(KeyboardInterrupt(), StorageError), (MemoryError(), MemoryError)], ids=repr
 )
 def test_a_failed_job_beside_another_error(tmp_path: Path, raised: BaseException, reported: type[Exception]) -> None:
-    with pytest.raises(reported), BackgroundWriter() as writer:
-        writer.start(_fails(tmp_path / "file" / "state.npz"))
-        raise raised
+    job = _fails(tmp_path / "file" / "state.npz")
+    with pytest.raises(reported):
+        _fails_beside(job, raised)
+
+
+def _fails_beside(job: Callable[[], None], error: BaseException) -> None:
+    with BackgroundWriter() as writer:
+        writer.start(job)
+        raise error
 
 
 def test_ctrl_c_waits_for_the_job_and_a_second_one_does_not_stop_the_waiting() -> None:
@@ -107,10 +113,14 @@ def test_ctrl_c_waits_for_the_job_and_a_second_one_does_not_stop_the_waiting() -
         os.kill(os.getpid(), signal.SIGINT)
         threading.Timer(0.05, slow.released.set).start()
 
-    with pytest.raises(KeyboardInterrupt), BackgroundWriter() as writer:
-        writer.start(slow.job("a"))
-        assert slow.started.wait(60)
-        threading.Timer(0.05, interrupts_again).start()
-        raise KeyboardInterrupt
+    def work() -> None:
+        with BackgroundWriter() as writer:
+            writer.start(slow.job("a"))
+            assert slow.started.wait(60)
+            threading.Timer(0.05, interrupts_again).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert slow.events == ["a starts", "a ends"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

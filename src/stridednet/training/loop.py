@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from itertools import islice
 
 import numpy as np
 
@@ -44,18 +45,17 @@ def train_epochs(
     Raises:
         TrainingError: The loss became NaN or infinite.
     """
-    with interrupts_held() as let_interrupt_through:
+    with interrupts_held() as let_interrupt_through, closing(stream.epochs(epochs)) as batches:
         for epoch in epochs:
             started = time.perf_counter()
             trainer.start_epoch(_seed_of_epoch(seed, epoch))
             running = RunningScores()
             threads = 0
-            with closing(stream.epoch(epoch)) as batches:
-                for step, batch in enumerate(batches, start=1):
-                    threads += share_cores()
-                    running.add(trainer.train_batch(batch), len(batch.images))
-                    observer.on_step(epoch, step, running)
-                    let_interrupt_through()
+            for step, batch in enumerate(islice(batches, stream.steps_per_epoch), start=1):
+                threads += share_cores()
+                running.add(trainer.train_batch(batch), len(batch.images))
+                observer.on_step(epoch, step, running)
+                let_interrupt_through()
             scores = running.mean()
             _require_finite(scores.loss, epoch)
             trained = time.perf_counter()
