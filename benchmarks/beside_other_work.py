@@ -26,7 +26,7 @@ import sys, time
 import stridednet
 from stridednet.data.prepare import prepare
 from stridednet.executor.backend import Backend
-from stridednet.pipeline import fit
+from stridednet.training.fit import fit
 from stridednet.resolve import resolve
 from stridednet.threads import claim_process
 claim_process()

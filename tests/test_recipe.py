@@ -28,6 +28,7 @@ def test_tutorial_has_the_tutorials_numbers() -> None:
         "horizontal_flip": True,
         "scale": (1.0, 1.0),
         "ratio": (1.0, 1.0),
+        "trivial_augment": False,
     }
     assert recipe.resize == "squash"
     assert chosen == frozenset()

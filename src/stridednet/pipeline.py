@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.data.balance import advice
-from stridednet.data.batches import BatchStream
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.data.scan import printable, results_inside
 from stridednet.data.tree import shown
@@ -35,10 +34,11 @@ from stridednet.run_place import RUNS, check_place
 from stridednet.run_tables import SplitRow
 from stridednet.storage import user_path
 from stridednet.training.checkpointing import BackgroundWriter
+from stridednet.training.fit import batches_of
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
-from stridednet.training.setup import make_trainer, training_batches
+from stridednet.training.setup import make_trainer
 
 # Where the recipe `many` is better than `accurate`: it was measured on 101 classes of 30 images.
 _MANY_CLASSES, _FEW_PER_CLASS = 50, 50
@@ -134,36 +134,11 @@ def follow(
     data = _prepared(recipe, observer)
     _suggest(recipe, data, observer)
     recipe = recipe.sized(len(data.split.train), len(data.labels))
-    trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
+    trainer = make_trainer(recipe, batches_of(recipe, data), backend)
     run = Run.create(recipe, folder)
     with run.locked():
         _write_data(run, data)
         return _Training(run, recipe, data, trainer, [], figure, observer).finish()
-
-
-def fit(
-    recipe: Recipe, data: TrainingData, backend: Backend, observer: Observer | None = None
-) -> tuple[Trainer, History]:
-    """Train on prepared data without a run directory, as a sweep does many times.
-
-    Args:
-        recipe: A resolved recipe.
-        data: If it has no val subset, the history is measured on test.
-        backend: How to compute.
-        observer: Is notified of each step.
-
-    Raises:
-        ModelError: The model cannot be built.
-        TrainingError: The loss became NaN or infinite.
-    """
-    recipe = recipe.sized(len(data.split.train), len(data.labels))
-    stream = _training_batches(recipe, data)
-    trainer = make_trainer(recipe, stream, backend)
-    validation = partial(data.batches, data.split.curve)
-    epochs = range(1, int(recipe.epochs) + 1)
-    observer = observer or Observer()
-    rows = train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
-    return trainer, list(rows)
 
 
 def resume(
@@ -208,7 +183,7 @@ def resume(
         data = _prepared(recipe, observer)
         checkpoint = run.load_checkpoint()
         _check_same_data(run, recipe, data, checkpoint)
-        trainer = make_trainer(recipe, _training_batches(recipe, data), backend)
+        trainer = make_trainer(recipe, batches_of(recipe, data), backend)
         if checkpoint is not None:
             trainer.restore(checkpoint.state)
         if recipe != run.recipe:
@@ -261,11 +236,6 @@ def _suggest(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
         observer.on_message(suggestion)
 
 
-def _training_batches(recipe: Recipe, data: TrainingData) -> BatchStream:
-    rows = data.split.train
-    return training_batches(recipe, data.pictures.sources, data.pictures.stored[rows], data.targets[rows])
-
-
 def _write_data(run: Run, data: TrainingData) -> None:
     manifest, subset_of = data.pictures.manifest, data.split.subset_of()
     run.write_data_hash(data.hash)
@@ -308,7 +278,7 @@ class _Training:
 
     def _train(self) -> None:
         recipe, data, history = self.recipe, self.data, self.history
-        stream = _training_batches(recipe, data)
+        stream = batches_of(recipe, data)
         validation = partial(data.batches, data.split.curve)
         last = int(recipe.epochs)
         epochs = range(len(history) + 1, last + 1)

@@ -171,6 +171,7 @@ class AugmentationSettings(Settings):
         Field(strict=False),
         AfterValidator(_ascending),
     ] = (1.0, 1.0)
+    trivial_augment: bool = False  # one random operation on each image; see `stridednet.data.trivial_augment`
 
 
 class ColorJitterSettings(Settings):

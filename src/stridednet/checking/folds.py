@@ -16,8 +16,8 @@ from stridednet.evaluation.predictions import Predictions
 from stridednet.executor.backend import Backend
 from stridednet.executor.scores import RunningScores
 from stridednet.executor.trainer import Trainer
-from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
+from stridednet.training.fit import fit
 from stridednet.training.observer import Observer, Workload
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.data.crops import Crops, draw_crops
+from stridednet.data.trivial_augment import trivial_augment
 from stridednet.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -85,6 +86,7 @@ class Augmentation:
         horizontal_flip: Whether to flip images horizontally, each with probability 0.5.
         scale: Range of the areas of random crops, as fractions of the image's area; with ``ratio``, see `draw_crops`.
         ratio: Range of the aspect ratios of random crops, width divided by height.
+        trivial_augment: Whether one random operation of `stridednet.data.trivial_augment` follows.
 
     Examples:
         >>> import numpy as np
@@ -102,6 +104,7 @@ class Augmentation:
     horizontal_flip: bool = False
     scale: tuple[float, float] = (1.0, 1.0)
     ratio: tuple[float, float] = (1.0, 1.0)
+    trivial_augment: bool = False
 
     @property
     def crops(self) -> bool:
@@ -146,7 +149,8 @@ class Augmentation:
         n, height, width = images.shape[:3]
         if size is not None:
             height = width = size
-        return warp(images, self.draw(n, height, width, rng), (height, width))
+        warped = warp(images, self.draw(n, height, width, rng), (height, width))
+        return trivial_augment(warped, rng) if self.trivial_augment else warped
 
 
 def warp(images: NDArray[np.uint8], warps: Warps, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:

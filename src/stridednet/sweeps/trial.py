@@ -13,9 +13,9 @@ from stridednet.executor.backend import Backend
 from stridednet.machine import usable_cores
 from stridednet.models.description import describe
 from stridednet.models.own_model import source_of
-from stridednet.pipeline import fit
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
+from stridednet.training.fit import fit
 from stridednet.training.history import validations
 
 
