@@ -149,7 +149,7 @@ def resume(
     observer: Observer | None = None,
     trust: bool = False,
 ) -> Result:
-    """Resume a run after its last finished epoch; the result is that of a run that was never interrupted.
+    """Resume a run after its last saved epoch; the result is that of a run that was never interrupted.
 
     Args:
         folder: The run directory.
