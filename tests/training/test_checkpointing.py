@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -68,7 +70,6 @@ def test_what_a_job_holds_is_released_when_it_was_waited_for() -> None:
     with BackgroundWriter() as writer:
         writer.start(state.write)
         del state
-        writer.start(lambda: None)
         writer.wait()
         assert kept() is None
 
@@ -124,3 +125,21 @@ def test_ctrl_c_waits_for_the_job_and_a_second_one_does_not_stop_the_waiting() -
         work()
     assert slow.events == ["a starts", "a ends"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+IN_A_THREAD = """
+import threading
+from stridednet.training.checkpointing import BackgroundWriter
+
+def train():
+    threading.main_thread().join()
+    with BackgroundWriter() as writer:
+        writer.start(lambda: print("written", flush=True))
+
+threading.Thread(target=train).start()
+"""
+
+
+def test_jobs_of_a_thread_that_outlives_the_main_thread() -> None:
+    done = subprocess.run([sys.executable, "-c", IN_A_THREAD], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("written\n", "")
