@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from stridednet.recipe import Recipe, load_recipe
 from stridednet.run import Run
 from stridednet.training.history import EpochRow, from_csv
 from stridednet.training.observer import Observer
+from warm import CAN_FORK
 
 
 def without_seconds(history: list[EpochRow]) -> list[tuple[float, ...]]:
@@ -226,15 +228,19 @@ def test_a_changed_data_set_is_not_gone_on_with(digits: Path, tmp_path: Path) ->
 
 
 FILLS_UP = """
-import json, resource, sys
+import json, resource, sys, time
+from pathlib import Path
 import stridednet
 from stridednet.training.observer import Observer
 
 class DiskFillsUp(Observer):
     def on_interrupt(self, epochs, folder): print(epochs, "saved in", folder)
-    def on_epoch(self, row):
+    def on_step(self, epoch, step, scores):
+        if (epoch, step) != (2, 1): return
+        while not Path(sys.argv[3], "history.csv").exists(): time.sleep(0.01)  # written after the first checkpoint
         # From now on the operating system refuses to write more than this to any file.
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+    def on_epoch(self, row): print("finished", row.epoch)
 
 try:
     stridednet.train(sys.argv[1], "tutorial", settings=json.loads(sys.argv[2]), out=sys.argv[3], observer=DiskFillsUp())
@@ -245,14 +251,14 @@ finally:  # the coverage of this process is written too
 """
 
 
-def test_a_full_disk_loses_only_the_epoch_under_way(
+def test_a_full_disk_keeps_the_last_checkpoint(
     finished: Path, pictures: Path, tmp_path: Path, warm_python: Command
 ) -> None:
     pytest.importorskip("resource", reason="needs a limit on the size of files")
     out = tmp_path / "run"
     done = warm_python(FILLS_UP, pictures, json.dumps(SMALL), out)
     assert done.returncode == 0, done.stderr
-    assert f"1 saved in {out}" in done.stdout
+    assert f"finished 1\nfinished 2\n1 saved in {out}" in done.stdout
     assert f"StorageError cannot write {out / 'checkpoint' / 'state.npz'}: File too large" in done.stdout
     assert sorted(path.name for path in (out / "checkpoint").iterdir()) == ["data_hash.txt", "state.npz"]
     checkpoint = Run.unfinished(out).load_checkpoint()
@@ -260,3 +266,41 @@ def test_a_full_disk_loses_only_the_epoch_under_way(
     assert len(checkpoint.history) == 1
     stridednet.resume(out)
     assert_same_result(finished, out)
+
+
+IS_KILLED = """
+import itertools, json, os, signal, sys, threading
+import stridednet
+
+complete, number = os.fsync, itertools.count(1)
+
+def fsync(file):
+    # Files of a checkpoint are written in the background: its state, then the history.
+    if threading.current_thread() is not threading.main_thread() and next(number) == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    complete(file)
+
+os.fsync = fsync
+stridednet.train(sys.argv[1], "tutorial", settings=json.loads(sys.argv[2]), out=sys.argv[3])
+"""
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="needs SIGKILL")
+@pytest.mark.parametrize(
+    ("file", "saved", "in_history"),
+    [(1, 0, 0), (3, 1, 1), (4, 2, 1)],
+    ids=["the first state", "a later state", "the history after a state"],
+)
+def test_a_run_killed_while_it_writes_a_checkpoint(
+    finished: Path, pictures: Path, tmp_path: Path, warm_python: Command, file: int, saved: int, in_history: int
+) -> None:
+    out = tmp_path / "run"
+    done = warm_python(IS_KILLED, pictures, json.dumps(SMALL), out, str(file))
+    assert done.returncode == -signal.SIGKILL
+    checkpoint = Run.unfinished(out).load_checkpoint()
+    assert (0 if checkpoint is None else len(checkpoint.history)) == saved
+    written = out / "history.csv"
+    assert (len(from_csv(written.read_text())) if written.exists() else 0) == in_history
+    stridednet.resume(out)
+    assert_same_result(finished, out)
+    assert [path.name for path in out.rglob(".partial*")] == []

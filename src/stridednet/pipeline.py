@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from stridednet.run_checkpoint import Checkpoint
 from stridednet.run_place import RUNS, check_place
 from stridednet.run_tables import SplitRow
 from stridednet.storage import user_path
+from stridednet.training.checkpointing import BackgroundWriter
 from stridednet.training.fit import batches_of
 from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
@@ -154,7 +156,7 @@ def resume(
     observer: Observer | None = None,
     trust: bool = False,
 ) -> Result:
-    """Resume a run after its last finished epoch; the result is that of a run that was never interrupted.
+    """Resume a run after its last saved epoch; the result is that of a run that was never interrupted.
 
     Args:
         folder: The run directory.
@@ -249,7 +251,7 @@ def _write_data(run: Run, data: TrainingData) -> None:
 
 @dataclass(frozen=True)
 class _Training:
-    """A training at any point between its first epoch and its report."""
+    """A training at any point between its first epoch and its report; ``history`` has the epochs that are saved."""
 
     run: Run
     recipe: Recipe
@@ -286,12 +288,19 @@ class _Training:
             rows = train_epochs(
                 self.trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, self.observer
             )
-            for row in rows:
-                self.run.save_epoch(Checkpoint(self.trainer.state(), [*history, row], data.hash))
-                history.append(row)
-                self.observer.on_epoch(row)
+            with closing(rows), BackgroundWriter() as writer:
+                for row in rows:
+                    writer.wait()  # then the history is complete, and no other copy of the state is in memory
+                    checkpoint = Checkpoint(self.trainer.state(), [*history, row], data.hash)
+                    writer.start(partial(self._save, checkpoint))
+                    self.observer.on_epoch(row)
         finally:
             self.observer.on_end()
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint, and only then count its epoch as saved."""
+        self.run.save_epoch(checkpoint)
+        self.history.append(checkpoint.history[-1])
 
     def _report(self) -> tuple[Result, list[str]]:
         """Write the report, and return it with what could not be drawn, which does not stop it."""

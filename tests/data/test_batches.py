@@ -1,4 +1,6 @@
 import threading
+from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +43,34 @@ def test_augmentation_depends_only_on_seed_and_epoch() -> None:
     first, again, later = (list(stream.epoch(number)) for number in (1, 1, 2))
     assert all(np.array_equal(a.images, b.images) for a, b in zip(first, again, strict=True))
     assert not any(np.array_equal(a.images, b.images) for a, b in zip(first, later, strict=True))
+
+
+def test_consecutive_epochs_are_those_of_each_number() -> None:
+    stream = _stream(width_shift_range=0.5)
+    stream.images[:] = np.random.default_rng(0).integers(0, 255, stream.images.shape)
+    together = list(stream.epochs(range(2, 5)))
+    apart = [batch for number in (2, 3, 4) for batch in stream.epoch(number)]
+    assert len(together) == 3 * stream.steps_per_epoch
+    assert all(np.array_equal(a.images, b.images) for a, b in zip(together, apart, strict=True))
+    assert all(np.array_equal(a.targets, b.targets) for a, b in zip(together, apart, strict=True))
+    assert list(stream.epochs(range(4, 4))) == []
+
+
+def test_the_next_epoch_is_prepared_before_it_is_asked_for() -> None:
+    prepared = threading.Semaphore(0)
+
+    class Counted(Augmentation):
+        def draw(self, *arguments: Any) -> Warps:
+            prepared.release()
+            return super().draw(*arguments)
+
+    stream = _stream()
+    counted = BatchStream(stream.images, stream.rows, stream.targets, 6, Counted(), 0)
+    with closing(counted.epochs(range(1, 3))) as batches:
+        for _ in range(counted.steps_per_epoch):
+            next(batches)
+        for _ in range(2 * counted.steps_per_epoch):
+            assert prepared.acquire(timeout=60)
 
 
 def test_fewer_images_than_the_batch_size_are_one_step() -> None:

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,14 @@ class BatchStream:
 
     def epoch(self, number: int) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch; the first epoch has the number 1."""
-        return _prepared_ahead(lambda: self._batches(number))
+        return self.epochs(range(number, number + 1))
+
+    def epochs(self, numbers: range) -> Generator[Batch, None, None]:
+        """Yield the batches of consecutive epochs, ``steps_per_epoch`` of each.
+
+        The first batches of the next epoch are prepared while the caller does something else between two epochs.
+        """
+        return _prepared_ahead(lambda: chain.from_iterable(map(self._batches, numbers)))
 
     def _batches(self, number: int) -> Iterator[Batch]:
         rng = np.random.default_rng([self.seed, number])

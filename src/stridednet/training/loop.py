@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from itertools import islice
 
 import numpy as np
 
@@ -25,11 +26,12 @@ def train_epochs(
     validation_freq: int,
     seed: int,
     observer: Observer,
-) -> Iterator[EpochRow]:
+) -> Generator[EpochRow, None, None]:
     """Train epoch by epoch, and yield the row of each finished epoch.
 
     Random numbers in an epoch depend only on the seed and the number of the epoch, so that the caller can stop after
-    any epoch, save the trainer's state, and resume in another process with the same result.
+    any epoch, save the trainer's state, and resume in another process with the same result. A caller that stops early
+    closes the generator.
 
     Args:
         trainer: Takes the steps.
@@ -43,18 +45,17 @@ def train_epochs(
     Raises:
         TrainingError: The loss became NaN or infinite.
     """
-    with interrupts_held() as let_interrupt_through:
+    with interrupts_held() as let_interrupt_through, closing(stream.epochs(epochs)) as batches:
         for epoch in epochs:
             started = time.perf_counter()
             trainer.start_epoch(_seed_of_epoch(seed, epoch))
             running = RunningScores()
             threads = 0
-            with closing(stream.epoch(epoch)) as batches:
-                for step, batch in enumerate(batches, start=1):
-                    threads += share_cores()
-                    running.add(trainer.train_batch(batch), len(batch.images))
-                    observer.on_step(epoch, step, running)
-                    let_interrupt_through()
+            for step, batch in enumerate(islice(batches, stream.steps_per_epoch), start=1):
+                threads += share_cores()
+                running.add(trainer.train_batch(batch), len(batch.images))
+                observer.on_step(epoch, step, running)
+                let_interrupt_through()
             scores = running.mean()
             _require_finite(scores.loss, epoch)
             trained = time.perf_counter()

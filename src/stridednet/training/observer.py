@@ -45,7 +45,7 @@ class Observer:
         """Called after each step with the running scores of the epoch, whose ``mean()`` waits for the device."""
 
     def on_epoch(self, row: EpochRow) -> None:
-        """Called when an epoch is finished and its checkpoint is saved."""
+        """Called when an epoch is finished. Its checkpoint is written while the next epoch is trained."""
 
     def on_end(self) -> None:
         """Called when the training loop has ended, also after an error or interruption."""
