@@ -118,7 +118,7 @@ def test_a_user_without_a_name_and_a_home(few_digits: Path, open_folder: Path) -
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert [path.name for path in (place / "runs" / "train").iterdir()] == ["few-accurate"]
+    assert [path.name for path in (place / "runs" / "train").iterdir()] == ["few-auto"]
     cache = temporary / "stridednet-54321"
     assert cache.stat().st_mode & 0o777 == 0o700
     assert {"decoded"} <= {path.name for path in cache.iterdir()}

@@ -212,7 +212,7 @@ def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match="there is no recipe 'fats'; use a TOML file or one of accurate, fast, many, tutorial"
+        RecipeError, match="there is no recipe 'fats'; use a TOML file or one of accurate, auto, fast, many, tutorial"
     ):
         load_recipe("fats")
     broken = tmp_path / "broken.toml"

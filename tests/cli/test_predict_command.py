@@ -31,7 +31,7 @@ _TIMEOUT = 60  # seconds, after which a process that waits forever is killed
 def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a short training on three digits."""
     folder = tmp_path_factory.mktemp("predict")
-    return train(copy_digits(digits, folder / "data", "012", 40), settings=SMALL, out=folder / "run").run
+    return train(copy_digits(digits, folder / "data", "012", 40), "accurate", settings=SMALL, out=folder / "run").run
 
 
 @pytest.fixture

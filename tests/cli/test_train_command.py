@@ -136,8 +136,8 @@ def test_a_training_without_a_terminal_prints_lines(few_digits: Path, warm_comma
     pattern = r"epoch \d/3  loss [\d.]+  accuracy [\d.]+  val_loss [\d.]+  val_accuracy [\d.]+  80 images  .* images/s"
     assert len(epochs) == 3
     assert all(re.fullmatch(pattern, line) for line in epochs)
-    assert (tmp_path / "runs" / "train" / "few-accurate" / "report.txt").read_text() in done.stdout
-    folder = "runs/train/few-accurate"
+    assert (tmp_path / "runs" / "train" / "few-auto" / "report.txt").read_text() in done.stdout
+    folder = "runs/train/few-auto"
     assert lines[-3:] == [f"run: {folder}", f"report: {folder}/report.html", "figure: figure.png"]
     assert "</html>" in (tmp_path / folder / "report.html").read_text()
     assert (tmp_path / "figure.png").is_file()

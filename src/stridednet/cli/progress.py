@@ -93,6 +93,9 @@ class _BarObserver(Observer):
         self._speed = 0.0
         self._last_step = time.perf_counter()
         self._last_reading = 0.0
+        for task in self._bar.task_ids:  # of the trainings with which the recipe was chosen
+            self._bar.remove_task(task)
+        self._bar.scores = ""
         self._task = self._bar.add_task(
             "starting",
             total=workload.epochs * workload.steps,

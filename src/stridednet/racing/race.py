@@ -1,7 +1,7 @@
 """A race: which kind of recipe and which image size serve these pictures best, judged by short trainings.
 
 The kinds race first, all with small images, since a training of small images sees more of them in the same time and
-the order of the kinds is nearly the same. Then the image sizes race with the kind that won, for the same time each. The
+is further on its way. Then the image sizes race with the kind that won, for the same time each. The
 first kind and the recipe's image size are kept unless another one is ahead by more than its handicap and chance.
 """
 

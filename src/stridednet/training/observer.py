@@ -39,7 +39,7 @@ class Observer:
         """Called with a one-line message for the user."""
 
     def on_start(self, workload: Workload) -> None:
-        """Called when the training loop starts."""
+        """Called when the training loop starts, and before that when the trainings start that choose a recipe."""
 
     def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
         """Called after each step with the running scores of the epoch, whose ``mean()`` waits for the device."""

@@ -26,7 +26,7 @@ from stridednet.run import Run
 def run(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("export")
     copy_digits(digits, folder / "pictures", "012", 30)
-    return stridednet.train(folder / "pictures", settings=SMALL | {"epochs": 2}, out=folder / "run").run
+    return stridednet.train(folder / "pictures", "accurate", settings=SMALL | {"epochs": 2}, out=folder / "run").run
 
 
 def _expected(run: Run, images: np.ndarray) -> np.ndarray:
