@@ -37,9 +37,9 @@ def test_tutorial_has_the_tutorials_numbers() -> None:
 AUTO = {"batch_size": "auto", "epochs": "auto", "effort": 600.0, "optimizer.learning_rate": 2e-3}
 
 
-@pytest.mark.parametrize("name", ["accurate", "fast", "many", "tutorial"])
+@pytest.mark.parametrize("name", ["accurate", "auto", "fast", "many", "tutorial"])
 def test_builtin_recipe_files_write_out_every_setting_but_the_users_own(name: str) -> None:
-    assert builtin_recipes() == ["accurate", "fast", "many", "tutorial"]
+    assert builtin_recipes() == ["accurate", "auto", "fast", "many", "tutorial"]
     text = (Path(__file__).parents[1] / f"src/stridednet/recipes/{name}.toml").read_text()
     written = tomllib.loads(text)
     keys = {f"{key}.{inner}" if isinstance(value, dict) else key for key, value in written.items()

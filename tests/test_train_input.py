@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +31,7 @@ def test_hints_of_a_built_in_data_set_are_overridden(tmp_path: Path) -> None:
     def recipe_of(name: str, **arguments: object) -> tuple[Recipe, list[str]]:
         observer = StopsAtTheStart()
         with pytest.raises(KeyboardInterrupt):
-            stridednet.train(out=tmp_path / name, observer=observer, **arguments)  # type: ignore[arg-type]
+            stridednet.train(**{"recipe": "fast", "out": tmp_path / name, "observer": observer} | arguments)  # type: ignore[arg-type]
         return Run.unfinished(tmp_path / name).recipe, observer.said
 
     recipe, said = recipe_of("default")
@@ -75,25 +74,6 @@ def test_what_is_no_data_set(dataset: object) -> None:
 def test_an_empty_path_is_refused(argument: str, few_digits: Path) -> None:
     with pytest.raises(InputError, match=rf"^{argument}: expected a path\. Received: ''$"):
         stridednet.train(few_digits, **{argument: ""})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "classes", "hinted"), [("accurate", 50, True), ("accurate", 3, False), ("many", 50, False)]
-)
-def test_the_recipe_many_is_suggested_for_many_classes_with_few_images(
-    digits: Path, tmp_path: Path, recipe: str, classes: int, hinted: bool
-) -> None:
-    files = iter(sorted((digits / "7").iterdir()))
-    for number in range(classes):
-        folder = tmp_path / "pictures" / f"kind{number:02}"
-        folder.mkdir(parents=True)
-        for _ in range(4):
-            shutil.copy(next(files), folder)
-    observer = StopsAtTheStart()
-    with pytest.raises(KeyboardInterrupt):
-        stridednet.train(tmp_path / "pictures", recipe, {"image_size": 32}, out=tmp_path / "run", observer=observer)
-    message = "50 classes with 3 training images each: the recipe 'many' is made for such data"
-    assert (message in observer.said) == hinted
 
 
 def test_invalid_input_leaves_no_files_behind(

@@ -23,6 +23,7 @@ class NetworkSettings(Settings):
 
     name: str
     stem_filters: Size = 16
+    stem_whitening: bool = False  # whether the first layer begins as `stridednet.models.whitening` describes
     filters: Filters = (32, 64, 128)
     activation: ActivationName = "relu"
     kernel_initializer: Initializer = "he_normal"

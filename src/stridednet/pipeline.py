@@ -26,6 +26,7 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import check_model
 from stridednet.models.own_model import check_named_by
+from stridednet.racing.race import run_race
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
 from stridednet.run import Run
@@ -39,9 +40,6 @@ from stridednet.training.history import History
 from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
 from stridednet.training.setup import make_trainer
-
-# Where the recipe `many` is better than `accurate`: it was measured on 101 classes of 30 images.
-_MANY_CLASSES, _FEW_PER_CLASS = 50, 50
 
 
 @dataclass(frozen=True)
@@ -133,10 +131,19 @@ def follow(
     recipe = recipe.replace({"precision": backend.precision})  # so that recipe.toml says what was done
     data = _prepared(recipe, observer)
     _suggest(recipe, data, observer)
+    race = None
+    if resolution.candidates is not None:
+        race = run_race(recipe, resolution.candidates, data, backend, observer)
+        observer.on_message(race.message())
+        if race.recipe.image_size != recipe.image_size:
+            data = _prepared(race.recipe, Observer())
+        recipe = race.recipe
     recipe = recipe.sized(len(data.split.train), len(data.labels))
     trainer = make_trainer(recipe, batches_of(recipe, data), backend)
     run = Run.create(recipe, folder)
     with run.locked():
+        if race is not None:
+            run.write_race(race.to_dict())
         _write_data(run, data)
         return _Training(run, recipe, data, trainer, [], figure, observer).finish()
 
@@ -225,12 +232,6 @@ def _chosen_backend(recipe: Recipe, observer: Observer) -> Backend:
 
 
 def _suggest(recipe: Recipe, data: TrainingData, observer: Observer) -> None:
-    classes = len(data.labels)
-    images = len(data.split.train) / classes
-    if classes >= _MANY_CLASSES and images < _FEW_PER_CLASS and recipe.name == DEFAULT_RECIPE:
-        observer.on_message(
-            f"{classes} classes with {images:.0f} training images each: the recipe 'many' is made for such data"
-        )
     suggestion = advice(data.targets[data.split.train], data.labels)
     if suggestion and recipe.class_weights == "none":
         observer.on_message(suggestion)

@@ -37,7 +37,7 @@ from stridednet.settings import (
 )
 from stridednet.storage import user_path
 
-DEFAULT_RECIPE = "accurate"
+DEFAULT_RECIPE = "auto"  # its file also has what `stridednet.candidates` reads
 _MOST_EPOCHS = 100_000  # of which the history can be read again; see `limits.MAX_VALUES`
 _LONGEST = 200  # characters of a value in a message
 
@@ -280,7 +280,9 @@ def load_recipe(source: str | os.PathLike[str] = DEFAULT_RECIPE) -> tuple[Recipe
     name = os.fspath(source)
     if name in builtin_recipes():
         text = (resources.files("stridednet") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
-        return Recipe(**tomllib.loads(text)), frozenset()
+        nested = tomllib.loads(text)
+        nested.pop("race", None)  # see `stridednet.candidates`
+        return Recipe(**nested), frozenset()
     path = user_path(source, "recipe") if name else Path()
     if not path.is_file():
         raise RecipeError(f"there is no recipe '{name}'; use a TOML file or one of {', '.join(builtin_recipes())}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stridednet.candidates import Candidates, load_candidates
 from stridednet.data.scan import check_dataset
 from stridednet.data.sources import SOURCES
 from stridednet.errors import DataError
@@ -24,6 +25,7 @@ class Resolution:
 
     recipe: Recipe
     messages: tuple[str, ...] = ()
+    candidates: Candidates | None = None  # what is left to choose by a race; None for nothing
 
 
 def resolve(
@@ -76,7 +78,7 @@ def resolve(
     if is_own_model(merged.model.name):
         check_file(merged.model.name)
         merged = merged.replace({"model.name": absolute_name(merged.model.name)})
-    return Resolution(merged, tuple(messages))
+    return Resolution(merged, tuple(messages), _candidates(recipe, merged, {*overrides, *hints}))
 
 
 def moved(recipe: Recipe, dataset: str | os.PathLike[str] | None) -> Recipe:
@@ -107,6 +109,14 @@ def _absolute(dataset: str) -> str:
 
 def _is_shadowed(name: str) -> bool:
     return name in SOURCES and Path(name).exists()
+
+
+def _candidates(recipe: str | os.PathLike[str] | Recipe, merged: Recipe, chosen: set[str]) -> Candidates | None:
+    """Return what a race is to choose, if the recipe is the built-in one that has it."""
+    if recipe != DEFAULT_RECIPE or is_own_model(merged.model.name):
+        return None
+    candidates = load_candidates().open_to(merged, chosen)
+    return None if candidates.none else candidates
 
 
 def _loaded(recipe: str | os.PathLike[str] | Recipe) -> tuple[Recipe, frozenset[str]]:

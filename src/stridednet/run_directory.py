@@ -37,6 +37,7 @@ _SPLIT = "split.csv"
 _PROBLEMS = "problems.csv"
 _HISTORY = "history.csv"
 _CHECKPOINT = Path("checkpoint", "state.npz")
+_RACE = "race.json"
 _DATA_HASH = Path("checkpoint", "data_hash.txt")  # written before the first checkpoint
 _MODEL = "model.keras"
 _PORTABLE = "predict.npz"
@@ -218,6 +219,10 @@ class RunDirectory:
     def write_recipe(self, recipe: Recipe) -> None:
         """Write the complete recipe."""
         self._write(_RECIPE, recipe.to_toml())
+
+    def write_race(self, found: Mapping[str, Any]) -> None:
+        """Write what was measured to choose the recipe."""
+        self._write(_RACE, json.dumps(found, indent=2) + "\n")
 
     def write_data_hash(self, data_hash: str) -> None:
         """Write the hash of the data set, with which a resumed run is compared."""

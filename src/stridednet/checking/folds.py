@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.data.batches import Batch, one_hot
+from stridednet.data.batches import one_hot
 from stridednet.data.cache import Pictures
 from stridednet.data.copies import Copies
 from stridednet.data.prepare import TrainingData
@@ -14,11 +14,10 @@ from stridednet.data.split import Split
 from stridednet.errors import DataError
 from stridednet.evaluation.predictions import Predictions
 from stridednet.executor.backend import Backend
-from stridednet.executor.scores import RunningScores
-from stridednet.executor.trainer import Trainer
 from stridednet.recipe import Recipe
 from stridednet.training.fit import fit
-from stridednet.training.observer import Observer, Workload
+from stridednet.training.mirror import predict_subset
+from stridednet.training.observer import Observer, PartObserver, Workload
 
 
 def assign_folds(classes: NDArray[np.intp], groups: Sequence[Sequence[int]], count: int, seed: int) -> NDArray[np.intp]:
@@ -87,8 +86,8 @@ def predict_out_of_fold(
             held_out = np.flatnonzero(folds == fold)
             split = Split(np.flatnonzero(folds != fold), np.array([], np.intp), held_out)
             data = TrainingData(pictures, split, targets, [], "", copies, copies.groups)
-            trainer, _ = fit(recipe, data, backend, _StepsOfFold(observer, fold * epochs))
-            probabilities[held_out] = _probabilities(trainer, data, mirror=recipe.augmentation.horizontal_flip)
+            trainer, _ = fit(recipe, data, backend, PartObserver(observer, fold * epochs))
+            probabilities[held_out] = predict_subset(trainer, data, "test", mirror=recipe.augmentation.horizontal_flip)
             accuracy = (probabilities[held_out].argmax(axis=1) == truth[held_out]).mean()
             observer.on_message(
                 f"fold {fold + 1}/{count}: trained on {len(split.train):,} pictures, "
@@ -98,27 +97,3 @@ def predict_out_of_fold(
         observer.on_end()
     paths = tuple(manifest.relative(picture.path) for picture in manifest.pictures)
     return Predictions(manifest.labels, paths, truth, probabilities)
-
-
-def _probabilities(trainer: Trainer, data: TrainingData, *, mirror: bool) -> NDArray[np.float32]:
-    """Return the probabilities for the test subset; with ``mirror``, the means for the images and their mirror images.
-
-    The means are less noisy, and a model that was trained on mirrored images classifies both equally well.
-    """
-    probabilities = trainer.predict(data.batches("test"))
-    if not mirror:
-        return probabilities
-    mirrored = (Batch(batch.images[:, :, ::-1], batch.targets) for batch in data.batches("test"))
-    mean: NDArray[np.float32] = np.mean([probabilities, trainer.predict(mirrored)], axis=0)
-    return mean
-
-
-class _StepsOfFold(Observer):
-    """Passes on the steps of a fold's training, with the epochs of earlier folds counted."""
-
-    def __init__(self, observer: Observer, epochs_before: int) -> None:
-        self._observer = observer
-        self._epochs_before = epochs_before
-
-    def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
-        self._observer.on_step(self._epochs_before + epoch, step, scores)

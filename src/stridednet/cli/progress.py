@@ -102,8 +102,8 @@ class _BarObserver(Observer):
         self._bar.start()
 
     def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
-        now = time.perf_counter()
-        speed = self._workload.images_per_step / (now - self._last_step)
+        now, work = time.perf_counter(), self._workload
+        speed = work.images_per_step / (now - self._last_step)
         self._speed = 0.9 * self._speed + 0.1 * speed if self._speed else speed
         self._last_step = now
         if now - self._last_reading >= _READING_INTERVAL:
@@ -111,8 +111,8 @@ class _BarObserver(Observer):
             self._last_reading = now
         self._bar.update(
             self._task,
-            completed=(epoch - 1) * self._workload.steps + step,
-            description=f"{_epoch(epoch, self._workload.epochs)}  step {step:>3}/{self._workload.steps}",
+            completed=(epoch - 1) * work.steps + step,
+            description=f"{_epoch(epoch, work.epochs, work.what)}  step {step:>3}/{work.steps}",
             speed=f"{self._speed:,.0f} images/s",
         )
 
@@ -132,8 +132,8 @@ def _how_to_resume(epochs: int, folder: Path) -> str:
     return f"{saved} saved; resume with: stridednet train --resume {run}{trust}"
 
 
-def _epoch(number: int, of: int) -> str:
-    return f"epoch {number:>{len(str(of))}}/{of}"
+def _epoch(number: int, of: int, what: str = "epoch") -> str:
+    return f"{what} {number:>{len(str(of))}}/{of}"
 
 
 def _val_scores(history: Iterable[EpochRow]) -> str:

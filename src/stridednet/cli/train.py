@@ -62,7 +62,7 @@ def train_command(
         bool, typer.Option("--skip-empty", help="Leave out classes that have no training pictures.")
     ] = False,
     recipe: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Name of a recipe, or a TOML file. [default: accurate]")
+        str | None, typer.Option(metavar="NAME|FILE", help="Name of a recipe, or a TOML file. [default: auto]")
     ] = None,
     model: Annotated[
         str | None,

@@ -41,12 +41,16 @@ class Architecture:
 
     def arguments(self, settings: ModelSettings) -> dict[str, Any]:
         """Return the builder's arguments for the settings of its model."""
-        values = {name: _CONVERTED.get(name, _unchanged)(value) for name, value in settings if name != "name"}
+        values = {
+            name: _CONVERTED.get(name, _unchanged)(value) for name, value in settings if name not in _NOT_ARGUMENTS
+        }
         if self.styled:
             values["style"] = Style(**{name: values.pop(name) for name in _STYLE})
         renamed = {**_RENAMED, **self.argument_of}
         return {renamed.get(name, name): value for name, value in values.items()} | dict(self.fixed)
 
+
+_NOT_ARGUMENTS = ("name", "stem_whitening")  # the second one needs training images
 
 # The tutorial's own names of two arguments.
 _TUTORIALS_NAMES = {"kernel_regularizer": "reg", "kernel_initializer": "init"}

@@ -16,12 +16,14 @@ class Workload:
         steps: Steps per epoch.
         images_per_step: Batch size.
         finished: The epochs of an earlier session.
+        what: What is shown before the number of an epoch.
     """
 
     epochs: int
     steps: int
     images_per_step: int
     finished: tuple[EpochRow, ...] = ()
+    what: str = "epoch"
 
 
 class Observer:
@@ -55,3 +57,20 @@ class Observer:
             epochs: Number of epochs that are saved.
             folder: The run directory.
         """
+
+
+class PartObserver(Observer):
+    """Passes on the steps of one of several trainings that are shown as one, with the epochs of earlier ones counted.
+
+    Args:
+        whole: Receives the steps.
+        epochs_before: Number of epochs of the earlier trainings.
+    """
+
+    def __init__(self, whole: Observer, epochs_before: int) -> None:
+        self._whole = whole
+        self._epochs_before = epochs_before
+
+    def on_step(self, epoch: int, step: int, scores: RunningScores) -> None:
+        """Pass on a step."""
+        self._whole.on_step(self._epochs_before + epoch, step, scores)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from stridednet.data.arrays import rgb_of_size
 from stridednet.data.augment import Augmentation
 from stridednet.data.balance import balanced_weights
 from stridednet.data.batches import BatchStream
@@ -13,7 +14,10 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import build_model
+from stridednet.models.whitening import whiten_first_layer
 from stridednet.recipe import Recipe
+
+_SAMPLE = 1024  # images
 
 
 def training_batches(
@@ -53,6 +57,15 @@ def make_trainer(recipe: Recipe, stream: BatchStream, backend: Backend) -> Train
     """
     keras.utils.set_random_seed(recipe.seed)
     model = build_model(recipe.model, recipe.image_size, stream.targets.shape[1])
+    if getattr(recipe.model, "stem_whitening", False):
+        whiten_first_layer(model, _sample(stream, recipe), recipe.seed)
     schedule = Schedule(recipe.optimizer, int(recipe.epochs), stream.steps_per_epoch)
     weights = balanced_weights(stream.targets) if recipe.class_weights == "auto" else None
     return Trainer(model, schedule, backend, recipe.label_smoothing, weights)
+
+
+def _sample(stream: BatchStream, recipe: Recipe) -> NDArray[np.uint8]:
+    """Return at most 1,024 training images without augmentation, ``(n, image_size, image_size, 3)``."""
+    rng = np.random.default_rng(recipe.seed)
+    chosen = np.sort(stream.rows[rng.permutation(len(stream.rows))[:_SAMPLE]])
+    return rgb_of_size(stream.images[chosen], recipe.image_size, recipe.resize)

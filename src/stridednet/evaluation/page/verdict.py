@@ -179,11 +179,12 @@ def _curve_step(material: Material) -> list[tuple[str, str]]:
                 "curves",
             )
         ]
-    if trained < _LOW and not material.recipe.mixing.mixup:
+    hard = material.recipe.mixing.mixup or material.recipe.augmentation.trivial_augment  # to learn, on purpose
+    if trained < _LOW and not hard:
         return [
             (
                 f"The accuracy on training pictures is only {percent(trained)}: a longer training, the recipe "
-                "'accurate' or a larger image size may help.",
+                "'auto' or a larger image size may help.",
                 "curves",
             )
         ]
