@@ -326,4 +326,5 @@ def test_explanations_are_drawn(run: Run, pictures: Path, main_command: Command)
     below = [path.relative_to(pictures).with_name(f"{path.name}.png") for path in pictures.glob("*/*")]
     assert drawn == sorted([*below, Path(f"{file.name}.png"), Path(f"{file.name}-2.png")])
     with Image.open(pictures.parent / "why" / f"{file.name}.png") as image:
-        assert np.array_equal(np.asarray(image), run.explain(file).overlay)
+        difference = np.asarray(image).astype(int) - run.explain(file).overlay
+    assert np.abs(difference).max() <= 2  # a picture alone and one among others are not added up in the same order
