@@ -34,8 +34,8 @@ from stridednet.run_place import RUNS, check_place
 from stridednet.run_tables import SplitRow
 from stridednet.storage import user_path
 from stridednet.training.history import History
-from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
+from stridednet.training.pretrained import follow_recipe, probabilities_at_end
 from stridednet.training.setup import make_trainer, training_batches
 
 # Where the recipe `many` is better than `accurate`: it was measured on 101 classes of 30 images.
@@ -160,8 +160,7 @@ def fit(
     validation = partial(data.batches, data.split.curve)
     epochs = range(1, int(recipe.epochs) + 1)
     observer = observer or Observer()
-    rows = train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
-    return trainer, list(rows)
+    return trainer, list(follow_recipe(recipe, trainer, stream, validation, epochs, observer))
 
 
 def resume(
@@ -312,10 +311,7 @@ class _Training:
         epochs = range(len(history) + 1, last + 1)
         self.observer.on_start(Workload(last, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
         try:
-            rows = train_epochs(
-                self.trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, self.observer
-            )
-            for row in rows:
+            for row in follow_recipe(recipe, self.trainer, stream, validation, epochs, self.observer):
                 self.run.save_epoch(Checkpoint(self.trainer.state(), [*history, row], data.hash))
                 history.append(row)
                 self.observer.on_epoch(row)
@@ -325,7 +321,8 @@ class _Training:
     def _report(self) -> tuple[Result, list[str]]:
         """Write the report, and return it with what could not be drawn, which does not stop it."""
         run, data, history = self.run, self.data, self.history
-        probabilities = self.trainer.predict(data.batches(data.split.report))
+        batches = data.batches(data.split.report)
+        probabilities = probabilities_at_end(self.recipe, self.trainer, len(history), batches)
         truth = data.targets[data.split.rows(data.split.report)]
         classification = classify(probabilities, truth, [shown(label) for label in data.labels])
         run.write_model(self.trainer.model)

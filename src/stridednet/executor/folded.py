@@ -110,15 +110,14 @@ def _convolution(
     highest: float | None,
 ) -> Callable[[Tensor, tuple[int, int]], Tensor]:
     """Return the convolution of a channels-last image with given margins, with its ReLU."""
-    if filters.device.type == "cpu" and _has_fused_convolutions():
+    operation = _fused_convolution()
+    if filters.device.type == "cpu" and operation is not None:
         name, bounds = "none", []
         if highest is not None:
             name, bounds = ("relu", []) if highest == float("inf") else ("hardtanh", [0.0, highest])
 
         def fused(image: Tensor, margins: tuple[int, int]) -> Tensor:
-            result: Tensor = torch.ops.mkldnn._convolution_pointwise(
-                image, filters, bias, margins, strides, dilation, groups, name, bounds, ""
-            )
+            result: Tensor = operation(image, filters, bias, margins, strides, dilation, groups, name, bounds, "")
             return result
 
         return fused
@@ -130,6 +129,7 @@ def _convolution(
     return plain
 
 
-def _has_fused_convolutions() -> bool:
-    """Return whether this PyTorch has oneDNN's convolutions with a ReLU, which its own compiler uses."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+def _fused_convolution() -> Any:
+    """Return oneDNN's convolution with a ReLU, which PyTorch's own compiler uses; None where PyTorch has none."""
+    available = torch.backends.mkldnn.is_available()
+    return getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if available else None

@@ -1,6 +1,7 @@
 """Weights that were trained on ImageNet and come with a package: found, checked, converted once, and loaded."""
 
 import importlib.util
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -129,6 +130,29 @@ def load_pretrained(model: "keras.Model", name: str) -> None:
     for variable in model.variables:
         if not variable.path.startswith(f"{last}/") and variable.path in arrays:
             variable.assign(arrays[variable.path])
+
+
+def freeze(model: "keras.Model", tuned_blocks: int) -> None:
+    """Let only the last blocks and the last layer of a pretrained model learn, and no batch normalization.
+
+    Args:
+        model: The model; its layers are named after blocks, such as ``block16_expand``.
+        tuned_blocks: How many of the last blocks learn; with any, the layers after the blocks do too.
+    """
+    from keras import layers
+
+    numbers = [_block_of(layer.name) for layer in model.layers]
+    first = max(number for number in numbers if number is not None) - tuned_blocks + 1
+    learns = False
+    for layer, number in zip(model.layers, numbers, strict=True):
+        learns |= tuned_blocks > 0 and number is not None and number >= first
+        layer.trainable = learns and not isinstance(layer, layers.BatchNormalization)
+    model.layers[-1].trainable = True
+
+
+def _block_of(name: str) -> int | None:
+    found = re.match(r"block(\d+)_", name)
+    return int(found[1]) if found else None
 
 
 _LAYERS = {
