@@ -31,7 +31,7 @@ class FeatureExtractor:
         for variable in model.variables:
             if id(variable) not in own:
                 digest.update(variable.path.encode())
-                digest.update(np.ascontiguousarray(variable.value.detach().cpu().numpy()))
+                digest.update(variable.value.detach().cpu().numpy().tobytes())
         self._model_digest = digest.hexdigest()
 
     def __call__(self, images: NDArray[np.uint8]) -> tuple[Features, bool]:
@@ -46,5 +46,5 @@ class FeatureExtractor:
         pixels = np.ascontiguousarray(images)
         key = hashlib.sha256(self._model_digest.encode())
         key.update(str(pixels.shape).encode())
-        key.update(pixels)
+        key.update(pixels.data)
         return cached_features(key.hexdigest()[:32], lambda: self._predictor.predict(pixels, _BATCH_SIZE))
