@@ -50,8 +50,8 @@ def chains(nodes: Sequence[Any], output: int, *, constant: bool = False) -> list
     Args:
         nodes: In order, as `nodes_in_order` returns them.
         output: The id of the model's output, which must be computed even if another layer reads it.
-        constant: Whether the weights never change and nothing is learned: a convolution is then fused with the batch
-            normalization and the ReLU that follow it.
+        constant: Whether the weights never change and nothing is learned. A convolution is then fused with the batch
+            normalization and the ReLU that follow it, otherwise only if the normalization is frozen.
     """
     readers = _Readers(nodes, output)
     found: list[Chain] = []
@@ -60,7 +60,7 @@ def chains(nodes: Sequence[Any], output: int, *, constant: bool = False) -> list
     for node in nodes:
         if id(node) in taken:
             continue
-        chain = (_folded(node, readers) if constant else None) or _chain(node, readers, id(node) in lent)
+        chain = _folded(node, readers, constant) or _chain(node, readers, id(node) in lent)
         if chain.lends_relu:
             lent.add(id(readers.only(node)))
         taken |= {id(member) for member in chain.nodes}
@@ -110,9 +110,11 @@ def _chain(node: Any, readers: _Readers, gets_relu: bool) -> Chain:
     return Chain((node,), node)
 
 
-def _folded(node: Any, readers: _Readers) -> Chain | None:
+def _folded(node: Any, readers: _Readers, constant: bool) -> Chain | None:
     following = readers.only(node)
     if following is None or not _is_plain(node) or not can_fold(node.operation, following.operation):
+        return None
+    if following.operation.trainable and not constant:
         return None
     last = readers.only(following)
     highest = None if last is None else bound_of_relu(last.operation)

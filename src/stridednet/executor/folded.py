@@ -1,10 +1,10 @@
-"""A convolution, the batch normalization after it and a ReLU as one convolution, where nothing is learned.
+"""A convolution, the frozen batch normalization after it and a ReLU as one convolution.
 
 The normalization by constant statistics is a factor and an offset for each channel, which become part of the kernel and
-the bias. oneDNN applies the ReLU while it writes the output, so that each output is written once and not read again.
+the bias. Where nothing is learned, oneDNN applies the ReLU while it writes the output.
 """
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,83 +53,103 @@ def bound_of_relu(layer: Any) -> float | None:
     (6.0, inf, None)
     """
     if type(layer) is keras.layers.Activation:
-        known = {keras.activations.relu: float("inf"), keras.activations.relu6: 6.0}
+        known = {keras.activations.relu: math.inf, keras.activations.relu6: 6.0}
         return known.get(layer.activation)
     if type(layer) is not keras.layers.ReLU or layer.negative_slope or layer.threshold:
         return None
-    return float("inf") if layer.max_value is None else float(layer.max_value)
+    return math.inf if layer.max_value is None else float(layer.max_value)
 
 
-def build_folded(context: LayerContext, folded: Folded) -> LayerFunction:
-    """Return the function of a convolution, one that `can_fold`, and of what follows it; the weights are read once."""
-    layer, dtype = context.layer, context.backend.dtype
-    kernel, bias = _folded_weights(context, folded.normalization)
-    depthwise = type(layer) is keras.layers.DepthwiseConv2D
-    groups = kernel.shape[2] if depthwise else layer.groups
-    if depthwise:
-        kernel = kernel.flatten(2)[:, :, None]
-    filters = kernel.permute(3, 2, 0, 1).to(dtype).contiguous(memory_format=torch.channels_last)
-    size, strides, dilation = tuple(filters.shape[2:]), tuple(layer.strides), tuple(layer.dilation_rate)
-    convolve = _convolution(filters, bias.to(dtype), strides, dilation, groups, folded.highest)
+def build_folded(context: LayerContext, folded: Folded, *, constant: bool) -> LayerFunction:
+    """Return the function of a convolution, one that `can_fold`, and of what follows it.
+
+    Args:
+        context: The convolution and its surroundings.
+        folded: What follows it; the normalization is frozen unless all weights are constant.
+        constant: Whether the weights never change, so that they are read once.
+    """
+    layer = context.layer
+    weights = _Weights(context, folded.normalization)
+    fixed = weights.read() if constant else None
 
     def compute(x: Tensor, _: Any) -> Tensor:
+        filters, bias = fixed or weights.read()
+        size = filters.shape[2:]
         image, margins = x.permute(0, 3, 1, 2), (0, 0)
         if layer.padding == "same":
             rows, columns = (
-                windows(x.shape[axis + 1], size[axis], strides[axis], "same", dilation[axis]) for axis in (0, 1)
+                windows(x.shape[axis + 1], size[axis], layer.strides[axis], "same", layer.dilation_rate[axis])
+                for axis in (0, 1)
             )
             if rows.before == rows.after and columns.before == columns.after:
                 margins = rows.before, columns.before
             else:
                 image = nn.pad(image, (columns.before, columns.after, rows.before, rows.after))
-        return convolve(image, margins).permute(0, 2, 3, 1)
+        groups = image.shape[1] // filters.shape[1]
+        arguments = image, filters, bias, margins, layer.strides, layer.dilation_rate, groups
+        return _convolved(*arguments, folded.highest).permute(0, 2, 3, 1)
 
     return compute
 
 
-def _folded_weights(context: LayerContext, normalization: Any) -> tuple[Tensor, Tensor]:
-    """Return the kernel as Keras lays it out, and the bias, both in float32."""
-    layer, full = context.layer, context.weights.full
-    kernel, mean = full(layer.kernel).detach(), full(normalization.moving_mean).detach()
-    factor = torch.rsqrt(full(normalization.moving_variance).detach() + normalization.epsilon)
-    if normalization.scale:
-        factor = factor * full(normalization.gamma).detach()
-    bias = full(layer.bias).detach() - mean if layer.use_bias else -mean
-    bias = bias * factor
-    if normalization.center:
-        bias = bias + full(normalization.beta).detach()
-    return kernel * factor.view(kernel.shape[2:] if type(layer) is keras.layers.DepthwiseConv2D else -1), bias
+@dataclass(frozen=True)
+class _Weights:
+    """The filters and the bias of a convolution that includes the normalization after it."""
+
+    context: LayerContext
+    normalization: Any
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        """Return filters ``(filters, channels, height, width)`` and bias as they are now, in the backend's precision.
+
+        They can be differentiated by the convolution's own weights.
+        """
+        layer, weights, dtype = self.context.layer, self.context.weights, self.context.backend.dtype
+        full, normalization = weights.full, self.normalization
+        factor = torch.rsqrt(full(normalization.moving_variance).detach() + normalization.epsilon)
+        if normalization.scale:
+            factor = factor * full(normalization.gamma).detach()
+        bias = -full(normalization.moving_mean).detach()
+        if layer.use_bias:
+            bias = bias + weights.tensor(layer.bias).float()
+        bias = bias * factor
+        if normalization.center:
+            bias = bias + full(normalization.beta).detach()
+        kernel = weights.tensor(layer.kernel).float()
+        if type(layer) is keras.layers.DepthwiseConv2D:
+            kernel = kernel.flatten(2)[:, :, None]
+        filters = (kernel * factor).permute(3, 2, 0, 1).to(dtype)
+        return filters.contiguous(memory_format=torch.channels_last), bias.to(dtype)
 
 
-def _convolution(
+def _convolved(
+    image: Tensor,
     filters: Tensor,
     bias: Tensor,
-    strides: tuple[int, ...],
-    dilation: tuple[int, ...],
+    margins: tuple[int, int],
+    strides: tuple[int, int],
+    dilation: tuple[int, int],
     groups: int,
     highest: float | None,
-) -> Callable[[Tensor, tuple[int, int]], Tensor]:
-    """Return the convolution of a channels-last image with given margins, with its ReLU."""
-    operation = _fused_convolution()
-    if filters.device.type == "cpu" and operation is not None:
-        name, bounds = "none", []
-        if highest is not None:
-            name, bounds = ("relu", []) if highest == float("inf") else ("hardtanh", [0.0, highest])
+) -> Tensor:
+    """Return the convolution of a channels-last image, with its ReLU."""
+    learns = torch.is_grad_enabled() and (image.requires_grad or filters.requires_grad)
+    operation = None if learns or image.device.type != "cpu" or not image.numel() else _fused_convolution()
+    if operation is not None:
+        name, bounds = _RELUS.get(highest, ("hardtanh", [0.0, highest]))
+        result: Tensor = operation(image, filters, bias, margins, strides, dilation, groups, name, bounds, "")
+        return result
+    y = nn.conv2d(image, filters, bias, strides, margins, dilation, groups)
+    if highest is None:
+        return y
+    return torch.relu_(y) if highest == math.inf else nn.hardtanh_(y, 0.0, highest)
 
-        def fused(image: Tensor, margins: tuple[int, int]) -> Tensor:
-            result: Tensor = operation(image, filters, bias, margins, strides, dilation, groups, name, bounds, "")
-            return result
 
-        return fused
-
-    def plain(image: Tensor, margins: tuple[int, int]) -> Tensor:
-        y = nn.conv2d(image, filters, bias, strides, margins, dilation, groups)
-        return y if highest is None else y.clamp_(0.0, highest)
-
-    return plain
+# oneDNN's names of a ReLU by its highest value, with its arguments.
+_RELUS: dict[float | None, tuple[str, list[float]]] = {None: ("none", []), math.inf: ("relu", [])}
 
 
 def _fused_convolution() -> Any:
     """Return oneDNN's convolution with a ReLU, which PyTorch's own compiler uses; None where PyTorch has none."""
-    available = torch.backends.mkldnn.is_available()
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return getattr(torch.ops.mkldnn, "_convolution_pointwise", None) if available else None

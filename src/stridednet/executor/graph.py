@@ -58,6 +58,7 @@ class Graph:
         self._input = id(model.inputs[0])
         self._output = id(model.outputs[0])
         self._softmax = False
+        self._constant = constant
         self._chains = chains(nodes, self._output, constant=constant)
         self._steps = [self._step(chain) for chain in self._chains]
 
@@ -99,7 +100,11 @@ class Graph:
         outputs = tuple(id(tensor) for tensor in last.outputs)
         inputs = tuple(dict.fromkeys(id(tensor) for tensor in first.input_tensors))
         if chain.folded is not None:
-            return _Step(inputs, outputs, self._call(build_folded(self._context(layer), chain.folded), None))
+            return _Step(
+                inputs,
+                outputs,
+                self._call(build_folded(self._context(layer), chain.folded, constant=self._constant), None),
+            )
         if chain.around is not None:
             return _Step(inputs, outputs, self._call(build_block(self._context(layer), chain.around), None))
         activation = chain.activation.operation.activation if chain.activation is not None else None

@@ -45,6 +45,11 @@ class PretrainedWeights:
     source: str
     origin: str
 
+    @property
+    def note(self) -> str:
+        """What every report of such a model says first, so that its results are never taken for others."""
+        return f"pretrained on {self.trained_on}"
+
 
 PRETRAINED: Mapping[str, PretrainedWeights] = {
     "efficientnet_lite0": PretrainedWeights(
