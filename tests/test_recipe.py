@@ -36,9 +36,9 @@ def test_tutorial_has_the_tutorials_numbers() -> None:
 AUTO = {"batch_size": "auto", "epochs": "auto", "effort": 600.0, "optimizer.learning_rate": 2e-3}
 
 
-@pytest.mark.parametrize("name", ["accurate", "fast", "many", "tutorial"])
+@pytest.mark.parametrize("name", ["accurate", "fast", "many", "pretrained", "tutorial"])
 def test_builtin_recipe_files_write_out_every_setting_but_the_users_own(name: str) -> None:
-    assert builtin_recipes() == ["accurate", "fast", "many", "tutorial"]
+    assert builtin_recipes() == ["accurate", "fast", "many", "pretrained", "tutorial"]
     text = (Path(__file__).parents[1] / f"src/stridednet/recipes/{name}.toml").read_text()
     written = tomllib.loads(text)
     keys = {f"{key}.{inner}" if isinstance(value, dict) else key for key, value in written.items()
@@ -211,7 +211,8 @@ def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 def test_files_that_are_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(
-        RecipeError, match="there is no recipe 'fats'; use a TOML file or one of accurate, fast, many, tutorial"
+        RecipeError,
+        match="there is no recipe 'fats'; use a TOML file or one of accurate, fast, many, pretrained, tutorial",
     ):
         load_recipe("fats")
     broken = tmp_path / "broken.toml"

@@ -101,11 +101,17 @@ class FireSettings(_WithStemKernel):
 class PretrainedSettings(Settings):
     """A network whose weights were trained on other pictures; see `stridednet.models.pretrained`."""
 
-    name: Literal["efficientnet_lite0"]
+    name: str
     dense_dropout: Rate = 0.2  # in fine-tuning
     copies: Annotated[int, Field(ge=0, le=100)] = 1  # warped copies of a training picture that have features too
     head_l2: Factor = 0.0  # penalty of the last layer's kernel; 0: chosen by cross-validation
     tuned_blocks: Annotated[int, Field(ge=0, le=100)] = 5  # the last blocks, which are trained after the first epoch
+
+
+class EfficientNetLite0Settings(PretrainedSettings):
+    """See `stridednet.models.efficientnet_lite`."""
+
+    name: Literal["efficientnet_lite0"] = "efficientnet_lite0"
 
 
 def _portable_name(name: str) -> str:
@@ -137,7 +143,7 @@ MODEL_SETTINGS: dict[str, type[Settings]] = {
     "residual": ResidualSettings,
     "inception": InceptionSettings,
     "fire": FireSettings,
-    "efficientnet_lite0": PretrainedSettings,
+    "efficientnet_lite0": EfficientNetLite0Settings,
 }
 
 
@@ -162,7 +168,7 @@ ModelSettings = Annotated[
     | Annotated[ResidualSettings, Tag("residual")]
     | Annotated[InceptionSettings, Tag("inception")]
     | Annotated[FireSettings, Tag("fire")]
-    | Annotated[PretrainedSettings, Tag("efficientnet_lite0")]
+    | Annotated[EfficientNetLite0Settings, Tag("efficientnet_lite0")]
     | Annotated[OwnModelSettings, Tag("own")],
     Discriminator(_tag),
 ]
