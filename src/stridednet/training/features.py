@@ -27,10 +27,9 @@ class FeatureExtractor:
         last = model.layers[-1]
         self._predictor = Predictor(keras.Model(model.inputs, last.input), backend)
         digest = hashlib.sha256(f"{_VERSION} {backend.precision} {backend.device.type} {model.input_shape}".encode())
-        own = {id(variable) for variable in last.variables}
-        for variable in model.variables:
+        own = {id(variable) for variable in last.weights}
+        for variable in model.weights:
             if id(variable) not in own:
-                digest.update(variable.path.encode())
                 digest.update(variable.value.detach().cpu().numpy().tobytes())
         self._model_digest = digest.hexdigest()
 

@@ -3,7 +3,7 @@
 The penalty's strength is chosen by cross-validation on the training pictures; no other picture takes part.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +20,8 @@ _FOLDS = 3
 _MOST_COMPARED = 40_000  # examples that take part in the cross-validation
 _MOST_ITERATIONS = 200
 _TOLERANCE = 1e-5  # of the loss, relative
-_ROWS = 8192  # that are in memory as float32 at once
+_ROWS = 8192  # that are computed at once
+_MOST_BYTES = 512 * 2**20  # of features that are kept in memory
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,20 @@ class Examples:
             self.originals,
         )
 
-    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield features ``(n, features)`` and targets ``(n, classes)``, a limited number at a time."""
+    def blocks(self) -> Iterable[tuple[Tensor, Tensor]]:
+        """Return features ``(n, features)`` and targets ``(n, classes)``, a limited number at a time."""
+        return self._in_memory or self._read()
+
+    @cached_property
+    def _in_memory(self) -> list[tuple[Tensor, Tensor]]:
+        """All blocks, if they are small enough to be kept."""
+        if not len(self) or len(self) * self.features[0].shape[1] * 4 > _MOST_BYTES:
+            return []
+        features = torch.from_numpy(np.concatenate(self.features))
+        targets = torch.from_numpy(self.targets[np.concatenate(self.pictures)])
+        return list(zip(features.split(_ROWS), targets.split(_ROWS), strict=True))
+
+    def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
         for part, numbers in zip(self.features, self.pictures, strict=True):
             for start in range(0, len(part), _ROWS):
                 rows = slice(start, start + _ROWS)
