@@ -39,7 +39,7 @@ docs: .venv/docs.stamp
 	$(BIN)/mkdocs build --strict
 
 constraints: .venv/created.stamp
-	$(BIN)/python -m pip install --quiet --upgrade --editable '.[dev,docs,check,onnx,openvino,serve]'
+	$(BIN)/python -m pip install --quiet --upgrade --editable '.[dev,docs,check,onnx,openvino,pretrained,serve]'
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:
@@ -57,7 +57,7 @@ clean:
 	@touch $@
 
 .venv/development.stamp: .venv/runtime.stamp
-	@$(INSTALL) --editable '.[dev,check,onnx,openvino,serve]'
+	@$(INSTALL) --editable '.[dev,check,onnx,openvino,pretrained,serve]'
 	@touch $@
 
 .venv/docs.stamp: .venv/runtime.stamp

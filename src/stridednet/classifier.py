@@ -24,8 +24,8 @@ from stridednet.model_settings import is_own_model
 from stridednet.models.own_model import absolute_name, check_named_by
 from stridednet.recipe import Recipe, load_recipe
 from stridednet.training.history import History
-from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer
+from stridednet.training.pretrained import follow_recipe
 from stridednet.training.setup import make_trainer, training_batches
 
 _BATCH_SIZE = 256  # images that are resized and predicted at once
@@ -118,7 +118,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         with _random_numbers_kept():
             trainer = make_trainer(recipe, stream, backend)
             epochs = range(1, int(recipe.epochs) + 1)
-            history = list(train_epochs(trainer, stream, None, epochs, 1, recipe.seed, Observer()))
+            history = list(follow_recipe(recipe, trainer, stream, None, epochs, Observer()))
         self.classes_ = classes
         self.image_shape_ = images.shape[1:]
         self.n_features_in_ = int(np.prod(self.image_shape_))

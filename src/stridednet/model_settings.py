@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from stridednet.conv2d import initialization, window
-from stridednet.settings import ActivationName, Constraint, Rate, Regularizer, Settings, Size
+from stridednet.settings import ActivationName, Constraint, Factor, Rate, Regularizer, Settings, Size
 from stridednet.storage import path_text
 
 # In any spelling that Keras accepts.
@@ -99,6 +99,22 @@ class FireSettings(_WithStemKernel):
     name: Literal["fire"] = "fire"
 
 
+class PretrainedSettings(Settings):
+    """A network whose weights were trained on other pictures; see `stridednet.models.pretrained`."""
+
+    name: str
+    dense_dropout: Rate = 0.2  # in fine-tuning
+    copies: Annotated[int, Field(ge=0, le=100)] = 2  # warped copies of a training picture that have features too
+    head_l2: Factor = 0.0  # penalty of the last layer's kernel; 0: chosen by cross-validation
+    tuned_blocks: Annotated[int, Field(ge=0, le=100)] = 5  # the last blocks, which are trained after the first epoch
+
+
+class EfficientNetLite0Settings(PretrainedSettings):
+    """See `stridednet.models.efficientnet_lite`."""
+
+    name: Literal["efficientnet_lite0"] = "efficientnet_lite0"
+
+
 def _portable_name(name: str) -> str:
     file, _, function = name.rpartition(":")
     return f"{path_text(Path(file))}:{function}" if path_text(Path(file)) != str(Path(file)) else name
@@ -120,7 +136,7 @@ def is_own_model(name: str) -> bool:
 
 
 DEFAULT_MODEL = "stridednet"
-MODEL_SETTINGS: dict[str, type[NetworkSettings]] = {
+MODEL_SETTINGS: dict[str, type[Settings]] = {
     "stridednet": StridedNetSettings,
     "stridednet_pooled": PooledStridedNetSettings,
     "vgg": VggSettings,
@@ -128,7 +144,11 @@ MODEL_SETTINGS: dict[str, type[NetworkSettings]] = {
     "residual": ResidualSettings,
     "inception": InceptionSettings,
     "fire": FireSettings,
+    "efficientnet_lite0": EfficientNetLite0Settings,
 }
+
+
+PRETRAINED_MODELS = tuple(name for name, table in MODEL_SETTINGS.items() if issubclass(table, PretrainedSettings))
 
 
 def settings_of_model(name: str) -> type[Settings] | None:
@@ -149,6 +169,7 @@ ModelSettings = Annotated[
     | Annotated[ResidualSettings, Tag("residual")]
     | Annotated[InceptionSettings, Tag("inception")]
     | Annotated[FireSettings, Tag("fire")]
+    | Annotated[EfficientNetLite0Settings, Tag("efficientnet_lite0")]
     | Annotated[OwnModelSettings, Tag("own")],
     Discriminator(_tag),
 ]

@@ -26,6 +26,7 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import check_model
 from stridednet.models.own_model import check_named_by
+from stridednet.models.pretrained import PRETRAINED
 from stridednet.racing.race import run_race
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
@@ -37,8 +38,8 @@ from stridednet.storage import user_path
 from stridednet.training.checkpointing import BackgroundWriter
 from stridednet.training.fit import batches_of
 from stridednet.training.history import History
-from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer, Workload
+from stridednet.training.pretrained import follow_recipe, probabilities_at_end
 from stridednet.training.setup import make_trainer
 
 
@@ -285,9 +286,7 @@ class _Training:
         epochs = range(len(history) + 1, last + 1)
         self.observer.on_start(Workload(last, stream.steps_per_epoch, stream.images_per_step, tuple(history)))
         try:
-            rows = train_epochs(
-                self.trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, self.observer
-            )
+            rows = follow_recipe(recipe, self.trainer, stream, validation, epochs, self.observer)
             with closing(rows), BackgroundWriter() as writer:
                 for row in rows:
                     writer.wait()  # then the history is complete, and no other copy of the state is in memory
@@ -305,9 +304,12 @@ class _Training:
     def _report(self) -> tuple[Result, list[str]]:
         """Write the report, and return it with what could not be drawn, which does not stop it."""
         run, data, history = self.run, self.data, self.history
-        probabilities = self.trainer.predict(data.batches(data.split.report))
+        batches = data.batches(data.split.report)
+        probabilities = probabilities_at_end(self.recipe, self.trainer, len(history), batches)
         truth = data.targets[data.split.rows(data.split.report)]
-        classification = classify(probabilities, truth, [shown(label) for label in data.labels])
+        weights = PRETRAINED.get(self.recipe.model.name)
+        note = "" if weights is None else weights.note
+        classification = classify(probabilities, truth, [shown(label) for label in data.labels], note)
         run.write_model(self.trainer.model)
         portable = portable_model(self.trainer.model)
         if portable is not None:

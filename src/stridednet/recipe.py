@@ -38,6 +38,7 @@ from stridednet.settings import (
 from stridednet.storage import user_path
 
 DEFAULT_RECIPE = "auto"  # its file also has what `stridednet.candidates` reads
+PRETRAINED_RECIPE = "pretrained"  # the default for pretrained models
 _MOST_EPOCHS = 100_000  # of which the history can be read again; see `limits.MAX_VALUES`
 _LONGEST = 200  # characters of a value in a message
 

@@ -10,9 +10,18 @@ from stridednet.candidates import Candidates, load_candidates
 from stridednet.data.scan import check_dataset
 from stridednet.data.sources import SOURCES
 from stridednet.errors import DataError
-from stridednet.model_settings import is_own_model
+from stridednet.model_settings import PRETRAINED_MODELS, is_own_model
 from stridednet.models.own_model import absolute_name, check_file, check_named_by
-from stridednet.recipe import DEFAULT_RECIPE, Recipe, builtin_recipes, flat, hints_that_hold, load_recipe
+from stridednet.recipe import (
+    DEFAULT_RECIPE,
+    PRETRAINED_RECIPE,
+    Recipe,
+    builtin_recipes,
+    flat,
+    hints_that_hold,
+    load_recipe,
+)
+from stridednet.settings import plain
 from stridednet.storage import path_text, user_path
 
 
@@ -49,8 +58,12 @@ def resolve(
         ModelError: The file of a user's own model does not exist.
         DataError: The data set does not exist.
     """
-    source, chosen = _loaded(recipe)
     overrides = dict(settings or {})
+    messages = []
+    if recipe == DEFAULT_RECIPE and plain(overrides.get("model.name")) in PRETRAINED_MODELS:
+        recipe = PRETRAINED_RECIPE
+        messages.append(f"recipe '{recipe}', which is the default for a pretrained model")
+    source, chosen = _loaded(recipe)
     if dataset is not None:
         overrides["data.dataset"] = dataset
     if not isinstance(recipe, Recipe) and "model.name" not in overrides:
@@ -58,7 +71,6 @@ def resolve(
     merged = source.replace(overrides)
     if isinstance(overrides.get("data.dataset"), os.PathLike):  # a path is never the name of a built-in data set
         merged = merged.replace({"data.dataset": str(user_path(merged.data.dataset, "dataset").absolute())})
-    messages = []
     if isinstance(recipe, str) and recipe in builtin_recipes() and Path(recipe).is_file():
         messages.append(f"'{recipe}' is a built-in recipe; to use the file of this name, write ./{recipe}")
     name = merged.data.dataset

@@ -109,7 +109,7 @@ class _BarObserver(Observer):
         speed = work.images_per_step / (now - self._last_step)
         self._speed = 0.9 * self._speed + 0.1 * speed if self._speed else speed
         self._last_step = now
-        if now - self._last_reading >= _READING_INTERVAL:
+        if scores.images and now - self._last_reading >= _READING_INTERVAL:
             self._bar.scores = f"{_scores(*scores.mean())}  {self._val}"
             self._last_reading = now
         self._bar.update(

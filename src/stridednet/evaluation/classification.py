@@ -24,13 +24,16 @@ class Classification:
         return float(self.numbers["accuracy"])
 
 
-def classify(probabilities: NDArray[np.float32], targets: NDArray[np.float32], labels: Sequence[str]) -> Classification:
+def classify(
+    probabilities: NDArray[np.float32], targets: NDArray[np.float32], labels: Sequence[str], note: str = ""
+) -> Classification:
     """Compare predicted probabilities with the true classes.
 
     Args:
         probabilities: Array of shape ``(n, classes)``.
         targets: One-hot encoded true classes, of shape ``(n, classes)``.
         labels: Names of the classes, in the order of the columns.
+        note: The first line of the text; empty for none.
 
     Returns:
         The report. Averages over classes are over those that have images; the report names the others.
@@ -51,7 +54,7 @@ def classify(probabilities: NDArray[np.float32], targets: NDArray[np.float32], l
     if missing:
         text += f"\nno test images: {', '.join(missing)}; the averages are over the other classes\n"
     return Classification(
-        text=text,
+        text=f"{note}\n\n{text}" if note else text,
         numbers={
             "accuracy": numbers["accuracy"],
             "mean_class_accuracy": numbers["macro avg"]["recall"],

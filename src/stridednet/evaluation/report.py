@@ -1,6 +1,7 @@
 """Build the contents of ``report.json`` for a finished run."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from stridednet.data.balance import imbalance
@@ -9,6 +10,7 @@ from stridednet.data.tree import shown
 from stridednet.evaluation.classification import Classification
 from stridednet.executor.trainer import Trainer
 from stridednet.machine import device, versions
+from stridednet.models.pretrained import PRETRAINED
 from stridednet.recipe import Recipe
 from stridednet.training.history import EpochRow
 
@@ -32,7 +34,9 @@ def build_report(
     manifest = data.manifest
     seconds = sum(row.seconds for row in history)
     images = sum(row.images for row in history)
+    weights = PRETRAINED.get(recipe.model.name)
     return {
+        "pretrained": None if weights is None else asdict(weights),
         "dataset": recipe.data.dataset,
         "recipe": recipe.name,
         "seed": recipe.seed,

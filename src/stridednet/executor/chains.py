@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from stridednet.executor.block import Around, can_normalize
+from stridednet.executor.folded import Folded, bound_of_relu, can_fold
 
 _FOLDING = (
     keras.layers.Conv2D,
@@ -27,6 +28,7 @@ class Chain:
         activation: The node of the activation that is fused with a convolution or dense layer, if there is one.
         lends_relu: Whether the layer's own ReLU is left to the normalization that follows.
         around: The layers fused with a normalization; None for any other layer.
+        folded: What is folded into a convolution; None for any other layer.
     """
 
     nodes: tuple[Any, ...]
@@ -34,9 +36,10 @@ class Chain:
     activation: Any = None
     lends_relu: bool = False
     around: Around | None = None
+    folded: Folded | None = None
 
 
-def chains(nodes: Sequence[Any], output: int) -> list[Chain]:
+def chains(nodes: Sequence[Any], output: int, *, constant: bool = False) -> list[Chain]:
     """Divide all nodes of a graph into chains.
 
     A convolution or dense layer is fused with the activation that follows it; a batch normalization with a ReLU before
@@ -47,6 +50,8 @@ def chains(nodes: Sequence[Any], output: int) -> list[Chain]:
     Args:
         nodes: In order, as `nodes_in_order` returns them.
         output: The id of the model's output, which must be computed even if another layer reads it.
+        constant: Whether the weights never change and nothing is learned. A convolution is then fused with the batch
+            normalization and the ReLU that follow it, otherwise only if the normalization is frozen.
     """
     readers = _Readers(nodes, output)
     found: list[Chain] = []
@@ -55,7 +60,7 @@ def chains(nodes: Sequence[Any], output: int) -> list[Chain]:
     for node in nodes:
         if id(node) in taken:
             continue
-        chain = _chain(node, readers, id(node) in lent)
+        chain = _folded(node, readers, constant) or _chain(node, readers, id(node) in lent)
         if chain.lends_relu:
             lent.add(id(readers.only(node)))
         taken |= {id(member) for member in chain.nodes}
@@ -103,6 +108,18 @@ def _chain(node: Any, readers: _Readers, gets_relu: bool) -> Chain:
             if activation is keras.activations.linear and _is_activation_to_fold(following, readers):
                 return Chain((node, following), node, activation=following)
     return Chain((node,), node)
+
+
+def _folded(node: Any, readers: _Readers, constant: bool) -> Chain | None:
+    following = readers.only(node)
+    if following is None or not _is_plain(node) or not can_fold(node.operation, following.operation):
+        return None
+    if following.operation.trainable and not constant:
+        return None
+    last = readers.only(following)
+    highest = None if last is None else bound_of_relu(last.operation)
+    nodes = (node, following) if highest is None else (node, following, last)
+    return Chain(nodes, node, folded=Folded(following.operation, highest))
 
 
 def _block(nodes: tuple[Any, ...], main: Any, readers: _Readers, relu_before: bool) -> Chain:

@@ -13,6 +13,7 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.block import build_block
 from stridednet.executor.chains import Chain, chains
 from stridednet.executor.context import ForwardPass, LayerContext, LayerFunction, Weights
+from stridednet.executor.folded import build_folded
 from stridednet.executor.layers import build_function, build_merge
 from stridednet.models.nodes import nodes_in_order
 
@@ -36,13 +37,14 @@ class Graph:
     the `ForwardPass`, and in training the moving statistics of batch normalization.
     """
 
-    def __init__(self, model: keras.Model, weights: Weights, backend: Backend) -> None:
+    def __init__(self, model: keras.Model, weights: Weights, backend: Backend, *, constant: bool = False) -> None:
         """Plan the steps.
 
         Args:
             model: A built classifier.
             weights: The values of its variables, in the backend's precision.
             backend: How to compute.
+            constant: Whether the weights never change and nothing is learned, which allows more to be fused.
 
         Raises:
             ModelError: The model is not built, or has more than one input or output.
@@ -56,7 +58,8 @@ class Graph:
         self._input = id(model.inputs[0])
         self._output = id(model.outputs[0])
         self._softmax = False
-        self._chains = chains(nodes, self._output)
+        self._constant = constant
+        self._chains = chains(nodes, self._output, constant=constant)
         self._steps = [self._step(chain) for chain in self._chains]
 
     @property
@@ -96,6 +99,12 @@ class Graph:
         first, last = chain.nodes[0], chain.nodes[-1]
         outputs = tuple(id(tensor) for tensor in last.outputs)
         inputs = tuple(dict.fromkeys(id(tensor) for tensor in first.input_tensors))
+        if chain.folded is not None:
+            return _Step(
+                inputs,
+                outputs,
+                self._call(build_folded(self._context(layer), chain.folded, constant=self._constant), None),
+            )
         if chain.around is not None:
             return _Step(inputs, outputs, self._call(build_block(self._context(layer), chain.around), None))
         activation = chain.activation.operation.activation if chain.activation is not None else None

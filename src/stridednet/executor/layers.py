@@ -15,8 +15,9 @@ from keras import layers
 
 from stridednet.conv2d.window import windows
 from stridednet.executor.block import Around, build_block, can_normalize, dropped, has_float32_weights
-from stridednet.executor.chains import is_dropout, is_relu
+from stridednet.executor.chains import is_dropout
 from stridednet.executor.context import ForwardPass, LayerContext, LayerFunction
+from stridednet.executor.folded import bound_of_relu
 
 Tensor = torch.Tensor
 TensorFunction = Callable[[Tensor], Tensor]
@@ -209,7 +210,10 @@ def _activation_layer(context: LayerContext) -> TensorFunction | None:
 
 
 def _relu_layer(context: LayerContext) -> TensorFunction | None:
-    return torch.relu if is_relu(context.layer) else None
+    highest = bound_of_relu(context.layer)
+    if highest == 6.0:
+        return nn.relu6
+    return torch.relu if highest == float("inf") else None
 
 
 def _rescaling(context: LayerContext) -> TensorFunction | None:

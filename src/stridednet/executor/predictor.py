@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stridednet.errors import InputError
 from stridednet.executor.backend import Backend
-from stridednet.executor.context import ForwardPass, Weights
+from stridednet.executor.context import ForwardPass
 from stridednet.executor.graph import Graph
 from stridednet.executor.parameters import FixedWeights
 
@@ -29,19 +29,18 @@ class Predictor:
         (10, 4)
     """
 
-    def __init__(self, model: keras.Model, backend: Backend | None = None, weights: Weights | None = None) -> None:
+    def __init__(self, model: keras.Model, backend: Backend | None = None) -> None:
         """Copy the model's weights and plan how to compute it.
 
         Args:
             model: A built Keras model with one input, images, and one output, ``(batch, classes)``.
             backend: How to compute; None for the best one in float32.
-            weights: What to compute with instead of copies of the model's weights.
 
         Raises:
             ModelError: The model is not built, or has more than one input or output.
         """
         backend = backend or Backend.choose("float32")
-        self._graph = Graph(model, weights or FixedWeights(backend.dtype), backend)
+        self._graph = Graph(model, FixedWeights(backend.dtype), backend, constant=True)
         self._device = backend.device
         self._input_shape: tuple[int | None, ...] = tuple(model.inputs[0].shape[1:])
 

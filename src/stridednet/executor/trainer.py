@@ -64,7 +64,6 @@ class Trainer:
         self._loss_weights = None if class_weights is None else torch.from_numpy(class_weights).to(device)
         self._weights = WorkingCopy(self._parameters, backend.dtype)
         self._graph = Graph(model, self._weights, backend)
-        self._predictor: Predictor | None = None
 
     def start_epoch(self, seed: int) -> None:
         """Seed dropout and the random numbers that layers draw themselves."""
@@ -106,10 +105,8 @@ class Trainer:
 
     def predict(self, batches: Iterable[Batch]) -> NDArray[np.float32]:
         """Return the model's current outputs ``(n, classes)`` for all images in the batches, computed in float32."""
-        if self._predictor is None:
-            exact = self.backend.in_float32()
-            self._predictor = Predictor(self.model, exact, WorkingCopy(self._parameters, exact.dtype))
-        return self._predictor.predict_batches(batch.images for batch in batches)
+        predictor = Predictor(self.model, self.backend.in_float32())
+        return predictor.predict_batches(batch.images for batch in batches)
 
     def learning_rate(self) -> float:
         """Return the rate that the next step would use."""

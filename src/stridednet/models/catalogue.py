@@ -11,12 +11,14 @@ from typing import Any
 import keras
 
 from stridednet.errors import ModelError
-from stridednet.model_settings import ModelSettings, is_own_model
+from stridednet.model_settings import ModelSettings, PretrainedSettings, is_own_model
 from stridednet.models.allconv import build_allconv
 from stridednet.models.conv_unit import Style
+from stridednet.models.efficientnet_lite import build_efficientnet_lite0
 from stridednet.models.fire import build_fire
 from stridednet.models.inception import build_inception
 from stridednet.models.own_model import build_own_model, load_builder
+from stridednet.models.pretrained import pretrained_arrays
 from stridednet.models.residual import build_residual
 from stridednet.models.strided import StridedNet
 from stridednet.models.terms import constraint, regularizer
@@ -32,17 +34,21 @@ class Architecture:
         argument_of: The builder's arguments for settings that it calls by another name.
         fixed: Arguments that are the same for every recipe.
         styled: Whether the settings of `Style` are passed as one.
+        left_out: Settings of the training and not of the builder.
     """
 
     build: Callable[..., keras.Model]
     argument_of: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     styled: bool = True
+    left_out: tuple[str, ...] = ()
 
     def arguments(self, settings: ModelSettings) -> dict[str, Any]:
         """Return the builder's arguments for the settings of its model."""
         values = {
-            name: _CONVERTED.get(name, _unchanged)(value) for name, value in settings if name not in _NOT_ARGUMENTS
+            name: _CONVERTED.get(name, _unchanged)(value)
+            for name, value in settings
+            if name not in (*_NOT_ARGUMENTS, *self.left_out)
         }
         if self.styled:
             values["style"] = Style(**{name: values.pop(name) for name in _STYLE})
@@ -63,6 +69,9 @@ MODELS: dict[str, Architecture] = {
     "residual": Architecture(build_residual),
     "inception": Architecture(build_inception),
     "fire": Architecture(build_fire),
+    "efficientnet_lite0": Architecture(
+        build_efficientnet_lite0, styled=False, left_out=("copies", "head_l2", "tuned_blocks")
+    ),
 }
 
 MAX_WEIGHTS = 2**28  # 1 GiB, and several times as much for their training
@@ -87,11 +96,14 @@ def _unchanged(value: Any) -> Any:
 
 
 def check_model(settings: ModelSettings) -> None:
-    """Load a user's own builder, so that its errors are found before any picture is read.
+    """Load a user's own builder or pretrained weights, so that errors are found before any picture is read.
 
     Raises:
-        ModelError: The user's file or function cannot be loaded.
+        ModelError: The user's file or function cannot be loaded, or there are no pretrained weights.
+        StorageError: The cache cannot be written.
     """
+    if isinstance(settings, PretrainedSettings):
+        pretrained_arrays(settings.name)
     if is_own_model(settings.name):
         load_builder(settings.name)
 
@@ -126,6 +138,8 @@ def build_model(settings: ModelSettings, image_size: int, classes: int) -> keras
 
 def _may_be_too_large(settings: ModelSettings, image_size: int) -> bool:
     """Return whether a bound on the number of weights, which is quickly computed, is above the limit."""
+    if isinstance(settings, PretrainedSettings):
+        return False
     values = dict(settings)
     filters = (values["stem_filters"], *values["filters"])
     kernel = max(values.get("stem_kernel", 3), values.get("kernel_size", 3))

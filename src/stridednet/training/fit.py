@@ -8,8 +8,8 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.trainer import Trainer
 from stridednet.recipe import Recipe
 from stridednet.training.history import History
-from stridednet.training.loop import train_epochs
 from stridednet.training.observer import Observer
+from stridednet.training.pretrained import follow_recipe
 from stridednet.training.setup import make_trainer, training_batches
 
 
@@ -40,5 +40,4 @@ def fit(
     validation = partial(data.batches, data.split.curve)
     epochs = range(1, int(recipe.epochs) + 1)
     observer = observer or Observer()
-    rows = train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
-    return trainer, list(rows)
+    return trainer, list(follow_recipe(recipe, trainer, stream, validation, epochs, observer))

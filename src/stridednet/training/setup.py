@@ -13,7 +13,9 @@ from stridednet.data.mixing import Mixing
 from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
+from stridednet.model_settings import PretrainedSettings
 from stridednet.models.catalogue import build_model
+from stridednet.models.pretrained import freeze, load_pretrained
 from stridednet.models.whitening import whiten_first_layer
 from stridednet.recipe import Recipe
 
@@ -53,13 +55,18 @@ def make_trainer(recipe: Recipe, stream: BatchStream, backend: Backend) -> Train
         backend: How to compute.
 
     Raises:
-        ModelError: The model cannot be built.
+        ModelError: The model cannot be built, or its pretrained weights are not there.
     """
     keras.utils.set_random_seed(recipe.seed)
     model = build_model(recipe.model, recipe.image_size, stream.targets.shape[1])
     if getattr(recipe.model, "stem_whitening", False):
         whiten_first_layer(model, _sample(stream, recipe), recipe.seed)
-    schedule = Schedule(recipe.optimizer, int(recipe.epochs), stream.steps_per_epoch)
+    epochs = int(recipe.epochs)
+    if isinstance(recipe.model, PretrainedSettings):
+        load_pretrained(model, recipe.model.name)
+        epochs -= 1  # the first one takes no steps
+        freeze(model, recipe.model.tuned_blocks if epochs else 0)
+    schedule = Schedule(recipe.optimizer, max(epochs, 1), stream.steps_per_epoch)
     weights = balanced_weights(stream.targets) if recipe.class_weights == "auto" else None
     return Trainer(model, schedule, backend, recipe.label_smoothing, weights)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.evaluation.predictions import Predictions
+from stridednet.models.pretrained import PRETRAINED, PretrainedWeights
 from stridednet.recipe import Recipe
 from stridednet.run_tables import SplitRow
 from stridednet.training.history import EpochRow
@@ -68,6 +69,11 @@ class Material:
     def model_name(self) -> str:
         """The name of the architecture; of a model in a file, without the folder of the file."""
         return Path(self.recipe.model.name).name
+
+    @property
+    def pretrained(self) -> PretrainedWeights | None:
+        """Where the weights came from that the training started with; None for random ones."""
+        return PRETRAINED.get(self.recipe.model.name)
 
     @property
     def labels(self) -> tuple[str, ...]:
