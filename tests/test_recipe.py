@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stridednet.errors import RecipeError
 from stridednet.model_settings import VggSettings
-from stridednet.recipe import SETTINGS, Recipe, builtin_recipes, flat, hints_that_hold, load_recipe, parse_override
+from stridednet.recipe import Recipe, builtin_recipes, flat, hints_that_hold, load_recipe, parse_override
 from stridednet.settings import REGULARIZERS, DataSettings, Term, parse_term
 
 
