@@ -1,6 +1,6 @@
 from pathlib import Path
 
-import stridednet  # noqa: F401  -- before keras, to choose its backend
+import stridednet
 
 import keras  # isort: skip
 import numpy as np

@@ -73,7 +73,7 @@ class Examples:
             return []
         features = torch.from_numpy(np.concatenate(self.features))
         targets = torch.from_numpy(self.targets[np.concatenate(self.pictures)])
-        return list(zip(features.split(_ROWS), targets.split(_ROWS), strict=True))
+        return list(zip(torch.split(features, _ROWS), torch.split(targets, _ROWS), strict=True))
 
     def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
         for part, numbers in zip(self.features, self.pictures, strict=True):
