@@ -80,7 +80,8 @@ def page() -> Iterator[str]:
     """Yield the lines of ``docs/recipes.md``."""
     recipes = [read(name) for name in _NAMES]
     yield from ("# Recipes", "", BEGIN.strip(), "")
-    yield "A recipe is a TOML file with every setting of a training. Five are built in; `auto` is the default."
+    yield "A recipe is a TOML file with every setting of a training. Five train from scratch; `auto` is the default."
+    yield "`pretrained` is for [pretrained models](pretrained.md)."
     yield ""
     yield from table()
     yield ""

@@ -115,6 +115,13 @@ class EfficientNetLite0Settings(PretrainedSettings):
     name: Literal["efficientnet_lite0"] = "efficientnet_lite0"
 
 
+class KerasApplicationSettings(PretrainedSettings):
+    """A network of Keras Applications; see `stridednet.models.keras_application`."""
+
+    name: Annotated[str, Field(pattern=r"^keras:\w+$")]
+    weights: str = ""  # a file .weights.h5 of the network without its top; empty: downloaded by Keras
+
+
 def _portable_name(name: str) -> str:
     file, _, function = name.rpartition(":")
     return f"{path_text(Path(file))}:{function}" if path_text(Path(file)) != str(Path(file)) else name
@@ -148,16 +155,32 @@ MODEL_SETTINGS: dict[str, type[Settings]] = {
 }
 
 
-PRETRAINED_MODELS = tuple(name for name, table in MODEL_SETTINGS.items() if issubclass(table, PretrainedSettings))
+def is_keras_application(name: str) -> bool:
+    """Return whether a model's name is ``keras:NAME``.
+
+    >>> is_keras_application("keras:MobileNetV2"), is_keras_application("vgg")
+    (True, False)
+    """
+    return name.startswith("keras:")
+
+
+def is_pretrained(name: str) -> bool:
+    """Return whether a model starts with weights that were trained on other pictures."""
+    table = settings_of_model(name)
+    return table is not None and issubclass(table, PretrainedSettings)
 
 
 def settings_of_model(name: str) -> type[Settings] | None:
     """Return the table of a model's settings, or None if there is no model of this name."""
+    if is_keras_application(name):
+        return KerasApplicationSettings
     return OwnModelSettings if is_own_model(name) else MODEL_SETTINGS.get(name)
 
 
 def _tag(value: Any) -> str | None:
     name = value.get("name", DEFAULT_MODEL) if isinstance(value, dict) else getattr(value, "name", None)
+    if isinstance(name, str) and is_keras_application(name):
+        return "keras"
     return "own" if isinstance(name, str) and is_own_model(name) else name
 
 
@@ -170,6 +193,7 @@ ModelSettings = Annotated[
     | Annotated[InceptionSettings, Tag("inception")]
     | Annotated[FireSettings, Tag("fire")]
     | Annotated[EfficientNetLite0Settings, Tag("efficientnet_lite0")]
+    | Annotated[KerasApplicationSettings, Tag("keras")]
     | Annotated[OwnModelSettings, Tag("own")],
     Discriminator(_tag),
 ]

@@ -26,7 +26,7 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.trainer import Trainer
 from stridednet.models.catalogue import check_model
 from stridednet.models.own_model import check_named_by
-from stridednet.models.pretrained import PRETRAINED
+from stridednet.models.pretrained import origin_of
 from stridednet.racing.race import run_race
 from stridednet.recipe import DEFAULT_RECIPE, Recipe
 from stridednet.resolve import Resolution, moved, resolve
@@ -307,7 +307,7 @@ class _Training:
         batches = data.batches(data.split.report)
         probabilities = probabilities_at_end(self.recipe, self.trainer, len(history), batches)
         truth = data.targets[data.split.rows(data.split.report)]
-        weights = PRETRAINED.get(self.recipe.model.name)
+        weights = origin_of(self.recipe.model)
         note = "" if weights is None else weights.note
         classification = classify(probabilities, truth, [shown(label) for label in data.labels], note)
         run.write_model(self.trainer.model)

@@ -18,6 +18,7 @@ from stridednet.limits import MAX_IMAGE_SIZE, read_toml
 from stridednet.model_settings import (
     DEFAULT_MODEL,
     MODEL_SETTINGS,
+    KerasApplicationSettings,
     ModelSettings,
     StridedNetSettings,
     settings_of_model,
@@ -224,12 +225,13 @@ def _reason(message: str) -> str:
 
 
 # All keys, those of every model included.
+_MODEL_TABLES: tuple[type[Settings], ...] = (*MODEL_SETTINGS.values(), KerasApplicationSettings)
 _TABLES = {name for name, value in Recipe() if isinstance(value, Settings)}
 SETTINGS: tuple[str, ...] = tuple(
     dict.fromkeys(
         [
             *(key for key in flat(Recipe().model_dump())),
-            *(f"model.{field}" for table in MODEL_SETTINGS.values() for field in table.model_fields),
+            *(f"model.{field}" for table in _MODEL_TABLES for field in table.model_fields),
         ]
     )
 )

@@ -10,7 +10,7 @@ from stridednet.candidates import Candidates, load_candidates
 from stridednet.data.scan import check_dataset
 from stridednet.data.sources import SOURCES
 from stridednet.errors import DataError
-from stridednet.model_settings import PRETRAINED_MODELS, is_own_model
+from stridednet.model_settings import is_own_model, is_pretrained
 from stridednet.models.own_model import absolute_name, check_file, check_named_by
 from stridednet.recipe import (
     DEFAULT_RECIPE,
@@ -60,7 +60,8 @@ def resolve(
     """
     overrides = dict(settings or {})
     messages = []
-    if recipe == DEFAULT_RECIPE and plain(overrides.get("model.name")) in PRETRAINED_MODELS:
+    model = plain(overrides.get("model.name"))
+    if recipe == DEFAULT_RECIPE and isinstance(model, str) and is_pretrained(model):
         recipe = PRETRAINED_RECIPE
         messages.append(f"recipe '{recipe}', which is the default for a pretrained model")
     source, chosen = _loaded(recipe)

@@ -67,10 +67,18 @@ def train_command(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE.py:FUNCTION",
-            help="Name of a model, or your own builder: FUNCTION(width, height, depth, classes) must return an "
-            "uncompiled Keras model that takes pixels from 0 to 255, so it starts with a Rescaling layer. "
-            "[default: from the recipe]",
+            metavar="NAME|keras:NAME|FILE.py:FUNCTION",
+            help="Name of a model, keras:NAME for a network of Keras Applications, or your own builder: "
+            "FUNCTION(width, height, depth, classes) must return an uncompiled Keras model that takes pixels from 0 to "
+            "255, so it starts with a Rescaling layer. [default: from the recipe]",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path_option,
+            metavar="FILE",
+            help="Weights for --model keras:NAME, without its top, as .weights.h5. [default: Keras downloads them]",
         ),
     ] = None,
     assignments: Annotated[
@@ -125,6 +133,7 @@ def train_command(
         "epochs": epochs,
         "seed": seed,
         "model.name": model,
+        "model.weights": None if weights is None else str(weights.absolute()),
         "precision": precision,
         "data.strict": strict or None,
         **data_settings(labels, labels_from, exclude, skip_empty=skip_empty),

@@ -10,7 +10,7 @@ from stridednet.data.tree import shown
 from stridednet.evaluation.classification import Classification
 from stridednet.executor.trainer import Trainer
 from stridednet.machine import device, versions
-from stridednet.models.pretrained import PRETRAINED
+from stridednet.models.pretrained import origin_of
 from stridednet.recipe import Recipe
 from stridednet.training.history import EpochRow
 
@@ -34,7 +34,7 @@ def build_report(
     manifest = data.manifest
     seconds = sum(row.seconds for row in history)
     images = sum(row.images for row in history)
-    weights = PRETRAINED.get(recipe.model.name)
+    weights = origin_of(recipe.model)
     return {
         "pretrained": None if weights is None else asdict(weights),
         "dataset": recipe.data.dataset,

@@ -11,12 +11,13 @@ from typing import Any
 import keras
 
 from stridednet.errors import ModelError
-from stridednet.model_settings import ModelSettings, PretrainedSettings, is_own_model
+from stridednet.model_settings import KerasApplicationSettings, ModelSettings, PretrainedSettings, is_own_model
 from stridednet.models.allconv import build_allconv
 from stridednet.models.conv_unit import Style
 from stridednet.models.efficientnet_lite import build_efficientnet_lite0
 from stridednet.models.fire import build_fire
 from stridednet.models.inception import build_inception
+from stridednet.models.keras_application import build_application, check_application
 from stridednet.models.own_model import build_own_model, load_builder
 from stridednet.models.pretrained import pretrained_arrays
 from stridednet.models.residual import build_residual
@@ -102,7 +103,9 @@ def check_model(settings: ModelSettings) -> None:
         ModelError: The user's file or function cannot be loaded, or there are no pretrained weights.
         StorageError: The cache cannot be written.
     """
-    if isinstance(settings, PretrainedSettings):
+    if isinstance(settings, KerasApplicationSettings):
+        check_application(settings.name, settings.weights)
+    elif isinstance(settings, PretrainedSettings):
         pretrained_arrays(settings.name)
     if is_own_model(settings.name):
         load_builder(settings.name)
@@ -124,6 +127,8 @@ def build_model(settings: ModelSettings, image_size: int, classes: int) -> keras
     """
     if is_own_model(settings.name):
         return build_own_model(settings.name, image_size, classes)
+    if isinstance(settings, KerasApplicationSettings):
+        return build_application(settings.name, image_size, classes, dense_dropout=settings.dense_dropout)
     architecture = MODELS[settings.name]
     build = partial(architecture.build, image_size, image_size, 3, classes, **architecture.arguments(settings))
     if _may_be_too_large(settings, image_size):

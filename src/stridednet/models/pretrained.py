@@ -1,7 +1,6 @@
 """Weights that were trained on ImageNet and come with a package: found, checked, converted once, and loaded."""
 
 import importlib.util
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 
 from stridednet.errors import ModelError
 from stridednet.limits import read_arrays
+from stridednet.model_settings import KerasApplicationSettings
+from stridednet.settings import Settings
 from stridednet.storage import cache_folder, sha256, written_whole
 
 if TYPE_CHECKING:
@@ -34,16 +35,18 @@ class PretrainedWeights:
         license: As an SPDX identifier.
         source: Where the package is developed.
         origin: Where the weights were published first.
+
+    What is not known is empty.
     """
 
     distribution: str
-    module: str
-    file: str
-    sha256: str
     trained_on: str
-    license: str
     source: str
-    origin: str
+    module: str = ""
+    file: str = ""
+    sha256: str = ""
+    license: str = ""
+    origin: str = ""
 
     @property
     def note(self) -> str:
@@ -63,6 +66,19 @@ PRETRAINED: Mapping[str, PretrainedWeights] = {
         origin="https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
     )
 }
+
+
+def origin_of(settings: Settings) -> PretrainedWeights | None:
+    """Return where the weights of a model come from, or None for a model that starts with random ones.
+
+    Args:
+        settings: The ``model`` table of a recipe.
+    """
+    if not isinstance(settings, KerasApplicationSettings):
+        return PRETRAINED.get(str(getattr(settings, "name", "")))
+    if settings.weights:
+        return PretrainedWeights(f"the file {Path(settings.weights).name}", "other pictures", "")
+    return PretrainedWeights("Keras Applications", "ImageNet", "https://keras.io/api/applications")
 
 
 def weights_file(name: str) -> Path:
@@ -138,26 +154,21 @@ def load_pretrained(model: "keras.Model", name: str) -> None:
 
 
 def freeze(model: "keras.Model", tuned_blocks: int) -> None:
-    """Let only the last blocks and the last layer of a pretrained model learn, and no batch normalization.
+    """Let only the last convolutions and the last layer of a pretrained model learn, and no batch normalization.
 
     Args:
-        model: The model; its layers are named after blocks, such as ``block16_expand``.
-        tuned_blocks: How many of the last blocks learn; with any, the layers after the blocks do too.
+        model: The model, which ends with a dense layer.
+        tuned_blocks: How many of the last blocks learn. A block has three convolutions; with any, one more convolution
+            learns, which EfficientNet-Lite0 has after its blocks.
     """
     from keras import layers
 
-    numbers = [_block_of(layer.name) for layer in model.layers]
-    first = max(number for number in numbers if number is not None) - tuned_blocks + 1
-    learns = False
-    for layer, number in zip(model.layers, numbers, strict=True):
-        learns |= tuned_blocks > 0 and number is not None and number >= first
-        layer.trainable = learns and not isinstance(layer, layers.BatchNormalization)
-    model.layers[-1].trainable = True
-
-
-def _block_of(name: str) -> int | None:
-    found = re.match(r"block(\d+)_", name)
-    return int(found[1]) if found else None
+    kinds = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
+    convolutions = [layer for layer in model.layers if isinstance(layer, kinds)]
+    count = 3 * tuned_blocks + 1 if tuned_blocks else 0
+    learning = {id(layer) for layer in convolutions[max(0, len(convolutions) - count) :]}
+    for layer in model.layers[:-1]:
+        layer.trainable = id(layer) in learning
 
 
 _LAYERS = {

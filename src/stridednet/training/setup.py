@@ -13,8 +13,9 @@ from stridednet.data.mixing import Mixing
 from stridednet.executor.backend import Backend
 from stridednet.executor.schedule import Schedule
 from stridednet.executor.trainer import Trainer
-from stridednet.model_settings import PretrainedSettings
+from stridednet.model_settings import KerasApplicationSettings, PretrainedSettings
 from stridednet.models.catalogue import build_model
+from stridednet.models.keras_application import load_application_weights
 from stridednet.models.pretrained import freeze, load_pretrained
 from stridednet.models.whitening import whiten_first_layer
 from stridednet.recipe import Recipe
@@ -63,7 +64,10 @@ def make_trainer(recipe: Recipe, stream: BatchStream, backend: Backend) -> Train
         whiten_first_layer(model, _sample(stream, recipe), recipe.seed)
     epochs = int(recipe.epochs)
     if isinstance(recipe.model, PretrainedSettings):
-        load_pretrained(model, recipe.model.name)
+        if isinstance(recipe.model, KerasApplicationSettings):
+            load_application_weights(model, recipe.model.name, recipe.model.weights)
+        else:
+            load_pretrained(model, recipe.model.name)
         epochs -= 1  # the first one takes no steps
         freeze(model, recipe.model.tuned_blocks if epochs else 0)
     schedule = Schedule(recipe.optimizer, max(epochs, 1), stream.steps_per_epoch)

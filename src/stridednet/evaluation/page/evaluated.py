@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stridednet.evaluation.predictions import Predictions
-from stridednet.models.pretrained import PRETRAINED, PretrainedWeights
+from stridednet.models.pretrained import PretrainedWeights, origin_of
 from stridednet.recipe import Recipe
 from stridednet.run_tables import SplitRow
 from stridednet.training.history import EpochRow
@@ -73,7 +73,7 @@ class Material:
     @property
     def pretrained(self) -> PretrainedWeights | None:
         """Where the weights came from that the training started with; None for random ones."""
-        return PRETRAINED.get(self.recipe.model.name)
+        return origin_of(self.recipe.model)
 
     @property
     def labels(self) -> tuple[str, ...]:
