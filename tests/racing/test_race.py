@@ -89,7 +89,10 @@ def test_a_kind_and_a_size_that_are_clearly_better_are_chosen(recipe: Recipe) ->
     assert kinds.winner.accuracy > 0.6 > kinds.entrants[0].accuracy
     assert [one.image_size for one in sizes.entrants] == [8, 20]
     assert sizes.entrants[0].correct is kinds.winner.correct
-    assert result.recipe == tiny.replace({"image_size": result.recipe.image_size})
+    size = result.recipe.image_size
+    assert size == sizes.winner.image_size
+    # Half the side is a quarter of the computation, so that a training with `auto` sees four times as many images.
+    assert result.recipe == tiny.replace({"image_size": size, "effort": 600 * (8 / size) ** 2})
     assert (steps.last, steps.ended) == (steps.epochs, True)
     measured = result.to_dict()
     assert (measured["kind"], measured["train"], measured["held_out"]) == ("useful", 126, 54)

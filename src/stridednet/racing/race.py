@@ -71,7 +71,10 @@ def run_race(
             size = heats[-1].winner.image_size
     finally:
         observer.on_end()
-    chosen = kind.of(recipe).replace({"image_size": size})
+    chosen = kind.of(recipe)
+    if size != recipe.image_size:  # and as much computation as before
+        effort = recipe.effort * (recipe.image_size / size) ** 2
+        chosen = chosen.replace({"image_size": size, "effort": effort})
     return RaceResult(chosen, kind.name, tuple(heats), trained, len(fold.split.val))
 
 
