@@ -40,11 +40,14 @@ class Candidates:
         image_sizes: Heights and widths of the images, in pixels, with their handicaps; the recipe's own is always a
             candidate, without one.
         share: The most that choosing may cost, as a share of the computation of the whole training.
+        short: The name of the kind for trainings that are too short for a race, which strong augmentation needs to be
+            long.
     """
 
     kinds: tuple[Candidate, ...]
     image_sizes: Mapping[int, float]
     share: float
+    short: str = ""
 
     def open_to(self, recipe: Recipe, chosen: Collection[str]) -> "Candidates":
         """Return what is left to choose if a user has chosen some settings: a setting of the user holds for all kinds.
@@ -61,6 +64,16 @@ class Candidates:
                 kinds.append(replace(kind, settings=settings))
         return replace(self, kinds=tuple(kinds), image_sizes={} if "image_size" in chosen else self.image_sizes)
 
+    def without_handicaps(self) -> "Candidates":
+        """Return the candidates without handicaps, which hold for trainings whose number of epochs is ``auto``."""
+        kinds = tuple(replace(kind, handicap=0.0) for kind in self.kinds)
+        return replace(self, kinds=kinds, image_sizes=dict.fromkeys(self.image_sizes, 0.0))
+
+    @property
+    def kind_if_short(self) -> Candidate:
+        """The kind for trainings that are too short for a race."""
+        return next((kind for kind in self.kinds if kind.name == self.short), self.kinds[0])
+
     def of_classes(self, classes: int) -> "Candidates":
         """Return the candidates for a data set with this number of classes."""
         return replace(self, kinds=tuple(kind for kind in self.kinds if kind.least_classes <= classes))
@@ -76,4 +89,5 @@ def load_candidates() -> Candidates:
     text = (resources.files("stridednet") / "recipes" / f"{DEFAULT_RECIPE}.toml").read_text(encoding="utf-8")
     race = tomllib.loads(text)["race"]
     kinds = tuple(Candidate(name, **kind) for name, kind in race["kinds"].items())
-    return Candidates(kinds, {int(size): handicap for size, handicap in race["image_sizes"].items()}, race["share"])
+    sizes = {int(size): handicap for size, handicap in race["image_sizes"].items()}
+    return Candidates(kinds, sizes, race["share"], race["short"])

@@ -109,12 +109,18 @@ def _sized(recipe: Recipe) -> TrainingData:
 def test_without_time_or_pictures_there_is_no_race(
     data: TrainingData, recipe: Recipe, digits: Path, tmp_path: Path
 ) -> None:
-    short = recipe.replace({"epochs": 3})
+    result = _race(recipe.replace({"epochs": 3}), data, Candidates(KINDS, {}, 0.25, short="useful"))
+    assert (result.kind, result.recipe.epochs, result.heats) == ("useful", 3, ())
     few = recipe.replace({"data.dataset": str(copy_digits(digits, tmp_path / "few", "01", 40))})
-    for one, its_data in ((short, data), (few, _sized(few))):
-        result = _race(one, its_data, Candidates(KINDS, {}, 0.25))
-        assert (result.kind, result.recipe, result.heats) == ("useless", USELESS.of(one), ())
-        assert result.message() == ("recipe: useless, 20x20; too few pictures or epochs to compare it with others")
+    result = _race(few, _sized(few), Candidates(KINDS, {}, 0.25, short="useful"))
+    assert (result.kind, result.recipe, result.heats) == ("useless", USELESS.of(few), ())
+    assert result.message() == "recipe: useless, 20x20; too few pictures or epochs to compare it with others"
+
+
+def test_handicaps_hold_only_for_trainings_of_automatic_length(data: TrainingData, recipe: Recipe) -> None:
+    hopeless = Candidates((USELESS, Candidate("useful", handicap=1.0)), {}, 0.9)
+    assert _race(recipe.replace({"epochs": 20}), data, hopeless).kind == "useful"
+    assert _race(recipe.replace({"epochs": "auto", "effort": 140.0}), data, hopeless).kind == "useless"
 
 
 def _entrant(name: str, correct: int, shift: int = 0, handicap: float = 0.0) -> Entrant:

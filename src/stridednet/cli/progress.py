@@ -67,19 +67,10 @@ class _Bar(Progress):
 
 
 class _BarObserver(Observer):
-    """Shows one progress bar for the whole run."""
+    """Shows one progress bar for the whole run, and before it one for the choice of a recipe, which then disappears."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bar = _Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            console=console,
-            expand=True,
-        )
 
     def on_message(self, text: str) -> None:
         self._console.print(text, markup=False)
@@ -93,9 +84,16 @@ class _BarObserver(Observer):
         self._speed = 0.0
         self._last_step = time.perf_counter()
         self._last_reading = 0.0
-        for task in self._bar.task_ids:  # of the trainings with which the recipe was chosen
-            self._bar.remove_task(task)
-        self._bar.scores = ""
+        self._bar = _Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=self._console,
+            expand=True,
+            transient=workload.before_training,
+        )
         self._task = self._bar.add_task(
             "starting",
             total=workload.epochs * workload.steps,
@@ -115,7 +113,7 @@ class _BarObserver(Observer):
         self._bar.update(
             self._task,
             completed=(epoch - 1) * work.steps + step,
-            description=f"{_epoch(epoch, work.epochs, work.what)}  step {step:>3}/{work.steps}",
+            description=f"{_epoch(epoch, work.epochs, before=work.before_training)}  step {step:>3}/{work.steps}",
             speed=f"{self._speed:,.0f} images/s",
         )
 
@@ -135,8 +133,8 @@ def _how_to_resume(epochs: int, folder: Path) -> str:
     return f"{saved} saved; resume with: stridednet train --resume {run}{trust}"
 
 
-def _epoch(number: int, of: int, what: str = "epoch") -> str:
-    return f"{what} {number:>{len(str(of))}}/{of}"
+def _epoch(number: int, of: int, *, before: bool = False) -> str:
+    return f"{'choosing a recipe: ' if before else ''}epoch {number:>{len(str(of))}}/{of}"
 
 
 def _val_scores(history: Iterable[EpochRow]) -> str:

@@ -38,20 +38,25 @@ def run_race(
         TrainingError: The loss became NaN or infinite.
     """
     candidates = candidates.of_classes(len(data.labels))
+    if recipe.epochs != "auto":
+        candidates = candidates.without_handicaps()
     first = candidates.kinds[0]
     kept = first.of(recipe)
     try:
         fold = fold_of_train(data, recipe.seed)
     except DataError:
         return RaceResult(kept, first.name)
+    if len(fold.split.val) < _LEAST_HELD_OUT:
+        return RaceResult(kept, first.name)
     images, classes, trained = len(data.split.train), len(data.labels), len(fold.split.train)
     largest = None if decodes_quickly(data) else recipe.image_size
     plan = plan_race(kept, candidates, images, classes, trained, largest=largest)
-    if plan is None or len(fold.split.val) < _LEAST_HELD_OUT:
-        return RaceResult(kept, first.name)
+    if plan is None:
+        kind = candidates.kind_if_short
+        return RaceResult(kind.of(recipe), kind.name)
     epochs = sum(map(plan.epochs, plan.trainings))
     batch = min(int(recipe.sized(trained, classes).batch_size), trained)
-    observer.on_start(Workload(epochs, trained // batch, batch, what="choosing a recipe: epoch"))
+    observer.on_start(Workload(epochs, trained // batch, batch, before_training=True))
     trainings = _Trainings(recipe, plan, fold, backend, observer)
     kind, size = first, recipe.image_size
     heats = []

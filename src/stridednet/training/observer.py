@@ -16,14 +16,14 @@ class Workload:
         steps: Steps per epoch.
         images_per_step: Batch size.
         finished: The epochs of an earlier session.
-        what: What is shown before the number of an epoch.
+        before_training: Whether these are the trainings that choose a recipe, and not the training itself.
     """
 
     epochs: int
     steps: int
     images_per_step: int
     finished: tuple[EpochRow, ...] = ()
-    what: str = "epoch"
+    before_training: bool = False
 
 
 class Observer:
