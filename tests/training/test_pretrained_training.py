@@ -33,6 +33,7 @@ def test_the_default_recipe_is_that_of_pretrained_models(pictures: Path) -> None
     resolution = resolve(pictures, settings={"model.name": "efficientnet_lite0", "epochs": 3})
     assert (resolution.recipe.name, resolution.recipe.epochs, resolution.recipe.image_size) == ("pretrained", 3, 192)
     assert "recipe 'pretrained', which is the default for a pretrained model" in resolution.messages
+    assert resolve("digits", settings={"model.name": "efficientnet_lite0"}).recipe.image_size == 192
     assert resolve(pictures, "many", {"model.name": "efficientnet_lite0"}).recipe.name == "many"
     assert resolve(pictures).recipe.name == "auto"
 
