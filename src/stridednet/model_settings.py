@@ -104,7 +104,7 @@ class PretrainedSettings(Settings):
 
     name: str
     dense_dropout: Rate = 0.2  # in fine-tuning
-    copies: Annotated[int, Field(ge=0, le=100)] = 2  # warped copies of a training picture that have features too
+    copies: Annotated[int, Field(ge=0, le=100)] = 1  # warped copies of a training picture that have features too
     head_l2: Factor = 0.0  # penalty of the last layer's kernel; 0: chosen by cross-validation
     tuned_blocks: Annotated[int, Field(ge=0, le=100)] = 5  # the last blocks, which are trained after the first epoch
 

@@ -141,4 +141,6 @@ def _loaded(recipe: str | os.PathLike[str] | Recipe) -> tuple[Recipe, frozenset[
 
 def _hints(recipe: Recipe, chosen: frozenset[str]) -> dict[str, Any]:
     source = SOURCES.get(recipe.data.dataset)
+    if is_pretrained(recipe.model.name):
+        chosen |= {"image_size"}  # its weights are for larger pictures than a network that starts from scratch needs
     return hints_that_hold(source.hints, chosen) if source else {}

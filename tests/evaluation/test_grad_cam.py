@@ -28,6 +28,7 @@ LAST_MAPS = {
     "residual": "stage3_dropout",
     "inception": "stage3_dropout",
     "fire": "stage3_dropout",
+    "efficientnet_lite0": "features_relu6",
 }
 
 
