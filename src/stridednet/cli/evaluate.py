@@ -66,11 +66,15 @@ def evaluate_command(
     from stridednet.evaluation.comparison import compare
     from stridednet.evaluation.evaluate import evaluate
     from stridednet.evaluation.evaluation_files import check_place, write_evaluation
+    from stridednet.models.pretrained import origin_of
 
     check_place(first, dataset or first.recipe.data.dataset, out)
     check_keras()
     claim_process()
     say = console_observer(quiet=as_json).on_message
+    origin = origin_of(first.recipe.model)
+    if origin is not None:
+        say(origin.note)
     evaluation = evaluate(first, dataset, labels_from=labels_from, exclude=exclude or (), on_message=say)
     comparison = None if second is None else compare(evaluation, second, say)
     more = {} if comparison is None else {"against": comparison.as_dict()}
