@@ -114,7 +114,13 @@ def test_without_time_or_pictures_there_is_no_race(
     few = recipe.replace({"data.dataset": str(copy_digits(digits, tmp_path / "few", "01", 40))})
     result = _race(few, _sized(few), Candidates(KINDS, {}, 0.25, short="useful"))
     assert (result.kind, result.recipe, result.heats) == ("useless", USELESS.of(few), ())
-    assert result.message() == "recipe: useless, 20x20; too few pictures or epochs to compare it with others"
+    assert result.message() == "recipe: useless, 20x20; not compared with others: too few pictures or epochs"
+
+
+def test_an_image_size_for_which_the_model_cannot_be_built_ends_the_race(data: TrainingData, recipe: Recipe) -> None:
+    result = _race(recipe.replace({"model.stem_kernel": 15}), data, Candidates(KINDS[1:], {12: 0.0}, 0.25))
+    assert (result.kind, result.recipe.image_size, result.heats) == ("useful", 20, ())
+    assert "StridedNet cannot be built for images of 12x12 pixels" in result.message()
 
 
 def test_handicaps_hold_only_for_trainings_of_automatic_length(data: TrainingData, recipe: Recipe) -> None:

@@ -1,15 +1,15 @@
 """A race: which kind of recipe and which image size serve these pictures best, judged by short trainings.
 
 The kinds race first, all with small images, since a training of small images sees more of them in the same time and
-is further on its way. Then the image sizes race with the kind that won, for the same time each. The
-first kind and the recipe's image size are kept unless another one is ahead by more than its handicap and chance.
+is further on its way. Then the image sizes race with the kind that won, for the same time each. The first kind and the
+recipe's image size are kept unless another one is ahead by more than its handicap and chance.
 """
 
 from dataclasses import replace
 
 from stridednet.candidates import Candidate, Candidates
 from stridednet.data.prepare import TrainingData
-from stridednet.errors import DataError
+from stridednet.errors import DataError, ModelError, TrainingError, one_line
 from stridednet.executor.backend import Backend
 from stridednet.racing.entrant import Entrant, train_entrant
 from stridednet.racing.pictures import decodes_quickly, fold_of_train, resized
@@ -33,9 +33,8 @@ def run_race(
         backend: How to compute.
         observer: Is notified of the steps of all trainings, as if they were one.
 
-    Raises:
-        ModelError: A model cannot be built.
-        TrainingError: The loss became NaN or infinite.
+    Returns:
+        The choice. If the model cannot be built with another image size, or a loss becomes NaN, it is the first kind.
     """
     candidates = candidates.of_classes(len(data.labels))
     if recipe.epochs != "auto":
@@ -74,13 +73,15 @@ def run_race(
             ]
             heats.append(Heat.judged("image size", entrants))
             size = heats[-1].winner.image_size
+    except (ModelError, TrainingError) as error:
+        return RaceResult(kept, first.name, reason=one_line(error))
     finally:
         observer.on_end()
     chosen = kind.of(recipe)
     if size != recipe.image_size:  # and as much computation as before
         effort = recipe.effort * (recipe.image_size / size) ** 2
         chosen = chosen.replace({"image_size": size, "effort": effort})
-    return RaceResult(chosen, kind.name, tuple(heats), trained, len(fold.split.val))
+    return RaceResult(chosen, kind.name, tuple(heats), train=trained, held_out=len(fold.split.val))
 
 
 class _Trainings:

@@ -39,7 +39,8 @@ class RaceResult:
     Args:
         recipe: The recipe with the chosen settings.
         kind: The name of the chosen kind.
-        heats: What was measured; empty if there was no race, since the training is too short or has too few pictures.
+        heats: What was measured; empty if there was no race.
+        reason: Why there was no race.
         train: Number of pictures that each training of the race was trained on.
         held_out: Number of pictures that it was measured on.
     """
@@ -47,6 +48,7 @@ class RaceResult:
     recipe: Recipe
     kind: str
     heats: tuple[Heat, ...] = ()
+    reason: str = "too few pictures or epochs"
     train: int = 0
     held_out: int = 0
 
@@ -54,7 +56,7 @@ class RaceResult:
         """Return the result in one line."""
         size = f"{self.recipe.image_size}x{self.recipe.image_size}"
         if not self.heats:
-            return f"recipe: {self.kind}, {size}; too few pictures or epochs to compare it with others"
+            return f"recipe: {self.kind}, {size}; not compared with others: {self.reason}"
         measured = "; ".join(
             ", ".join(f"{_entry(heat, one)} {one.accuracy:.3f}" for one in heat.entrants) for heat in self.heats
         )
@@ -65,6 +67,7 @@ class RaceResult:
         return {
             "kind": self.kind,
             "image_size": self.recipe.image_size,
+            "reason": "" if self.heats else self.reason,
             "train": self.train,
             "held_out": self.held_out,
             "heats": [
