@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +46,7 @@ def _evict(folder: Path) -> None:
     with suppress(OSError):  # another process may remove the same files
         files = [(entry.stat(), entry) for entry in folder.iterdir() if not entry.name.startswith(".")]
         total = 0
-        for found, file in sorted(files, key=lambda pair: _age(pair[0])):
+        for found, file in sorted(files, key=lambda pair: pair[0].st_mtime, reverse=True):
             total += found.st_size
             if total > MAX_CACHE_BYTES:
                 file.unlink()
-
-
-def _age(found: Any) -> float:
-    return -float(found.st_mtime)
