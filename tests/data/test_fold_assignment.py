@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stridednet.checking.folds import assign_folds
+from stridednet.data.fold_assignment import assign_folds
 from stridednet.errors import DataError
 
 
