@@ -18,7 +18,8 @@ import stridednet
 from stridednet.conv2d.measured import MeasuredClaim, Measurement
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.sweeps.axes import text_of
-from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan
+from stridednet.sweeps.experiment import SweepResult, run_plan
+from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan, builtin_plans
 from stridednet.sweeps.trial import Outcome
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from stridednet.pipeline import Result, resume, train
     from stridednet.recipe import Recipe, load_recipe
     from stridednet.run import Run
-    from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan, sweep
+    from stridednet.sweeps.experiment import SweepResult, run_plan, sweep
+    from stridednet.sweeps.observer import SweepObserver
     from stridednet.training.observer import Observer
 
 __version__ = "0.1.0"
@@ -41,7 +42,7 @@ _HOME_OF_NAME = {
     "Run": "stridednet.run",
     "StridedNet": "stridednet.models.strided",
     "StridedNetError": "stridednet.errors",
-    "SweepObserver": "stridednet.sweeps.experiment",
+    "SweepObserver": "stridednet.sweeps.observer",
     "SweepResult": "stridednet.sweeps.experiment",
     "check": "stridednet.checking.check",
     "load_recipe": "stridednet.recipe",

@@ -11,7 +11,8 @@ from PIL import Image
 from conftest import copy_digits
 from stridednet.errors import FigureError, InputError, RecipeError
 from stridednet.sweeps.claims import verdict
-from stridednet.sweeps.experiment import SweepObserver, SweepResult, run_plan, sweep
+from stridednet.sweeps.experiment import SweepResult, run_plan, sweep
+from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.trial import Outcome, Trial, run_trial
 

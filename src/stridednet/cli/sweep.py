@@ -42,7 +42,15 @@ def sweep_command(
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Number of random seeds per variant. [default: the plan's, or 5]")
+        int | None, typer.Option(help="Number of repetitions, with other seeds and folds. [default: the plan's, or 2]")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Trainings of each variant in a repetition, each measured on one fold. [default: 4]"),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="Differences in accuracy up to this size count as none. [default: 0.01, which is one point]"),
     ] = None,
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="Vary one setting at a time instead of all combinations.")
@@ -90,13 +98,14 @@ def sweep_command(
     trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json on standard output.")] = False,
 ) -> None:
-    """Measure the effect of settings: train variants with several seeds, and compare them with a base.
+    """Measure the effect of settings: train variants on several folds of the training pictures, and compare with a base.
 
     To continue an interrupted sweep, run the same command again. The test subset is not used.
     """
     from stridednet.cli.train import data_settings
     from stridednet.recipe import parse_override
-    from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, design_sweep
+    from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, DEFAULT_SEEDS, design_sweep
+    from stridednet.sweeps.effect import MARGIN
     from stridednet.sweeps.plan import SweepPlan
 
     if plan is not None and vary:
@@ -112,6 +121,8 @@ def sweep_command(
         design = SweepPlan.read(plan, trust=trusts_plan).design(
             dataset,
             seeds=seeds,
+            folds=folds,
+            margin=margin,
             recipe=recipe,
             settings=settings,
             one_at_a_time=one_at_a_time or None,
@@ -122,6 +133,8 @@ def sweep_command(
             dataset,
             vary or [],
             seeds=DEFAULT_SEEDS if seeds is None else seeds,
+            folds=DEFAULT_FOLDS if folds is None else folds,
+            margin=MARGIN if margin is None else margin,
             recipe=recipe or DEFAULT_RECIPE,
             settings=settings,
             one_at_a_time=one_at_a_time,

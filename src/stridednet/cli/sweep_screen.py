@@ -12,12 +12,13 @@ from stridednet.cli.consoles import ProgressConsole
 from stridednet.cli.screen import wide_console
 from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.comparison import Comparison, compare
-from stridednet.sweeps.experiment import SweepObserver
+from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.report import table_rows
-from stridednet.sweeps.trial import Outcome
+from stridednet.sweeps.trial import Outcome, trial_name
 
-_WIDE = 130  # terminal columns that the whole table needs
-_NEEDED = ("variant", "seeds", "val accuracy", "difference in points", "time")  # in a narrower one
+_WIDE = 150  # terminal columns that the whole table needs
+_STYLES = {"higher": "green", "lower": "red", "same": "cyan", "undecided": ""}
+_NEEDED = ("variant", "trials", "accuracy", "difference in points", "effect", "time")  # in a narrower one
 
 
 def sweep_observer(*, quiet: bool) -> "SweepObserver":
@@ -73,7 +74,7 @@ class _TableObserver(SweepObserver):
         self._outcomes.append(outcome)
         self._clock.count(restored=restored)
         if outcome.error:
-            self.on_message(f"{outcome.variant}, seed {outcome.seed} failed: {outcome.error}")
+            self.on_message(f"{trial_name(outcome)} failed: {outcome.error}")
         self._show()
 
     def on_end(self) -> None:
@@ -102,12 +103,13 @@ class _LineObserver(SweepObserver):
         clock = self._clock
         clock.count(restored=restored)
         count = f"{clock.done:{len(str(clock.trials))}}/{clock.trials}"
-        trial = f"{count}  {outcome.variant:{self._width}}  seed {outcome.seed}"
+        place = f"repetition {outcome.repetition + 1}, fold {outcome.fold + 1}"
+        trial = f"{count}  {outcome.variant:{self._width}}  {place}"
         if outcome.error:
             self.on_message(f"{trial}  failed: {outcome.error}")
             return
         status = "already finished" if restored else f"{clock.left()} left"
-        self.on_message(f"{trial}  val_accuracy {outcome.accuracy:.4f}  {outcome.seconds:.1f} s  {status}")
+        self.on_message(f"{trial}  accuracy {outcome.accuracy:.4f}  {outcome.seconds:.1f} s  {status}")
 
 
 def print_table(comparisons: Sequence[Comparison]) -> None:
@@ -124,7 +126,5 @@ def _table(comparisons: Sequence[Comparison], width: int) -> Table:
     for place in shown:
         table.add_column(header[place], justify="left" if place == 0 else "right", overflow="fold")
     for row, comparison in zip(rows, comparisons, strict=True):
-        found = comparison.difference
-        style = ("green" if found.mean > 0 else "red") if found is not None and found.measurable else ""
-        table.add_row(*(row[place] for place in shown), style=style)
+        table.add_row(*(row[place] for place in shown), style=_STYLES[comparison.effect])
     return table

@@ -2,11 +2,23 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stridednet.data.manifest import Manifest
+from stridednet.data.split import Split, require
 from stridednet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of a division of the training pictures into ``count`` parts; ``repetition`` seeds the division."""
+
+    repetition: int
+    number: int  # from 0 to count - 1
+    count: int
 
 
 def assign_folds(classes: NDArray[np.intp], groups: Sequence[Sequence[int]], count: int, seed: int) -> NDArray[np.intp]:
@@ -36,3 +48,26 @@ def assign_folds(classes: NDArray[np.intp], groups: Sequence[Sequence[int]], cou
         for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(classes)), classes, group_of)):
             folds[held_out] = number
     return folds
+
+
+def with_fold_as_val(whole: Split, manifest: Manifest, groups: Sequence[Sequence[int]], fold: Fold) -> Split:
+    """Divide train and val into folds; one becomes the new val subset, the others train. Test is unchanged.
+
+    Args:
+        whole: The current split.
+        manifest: The pictures that it splits.
+        groups: Rows of pictures that are copies of each other.
+        fold: The fold that is measured.
+
+    Raises:
+        DataError: A class has fewer than two pictures, or no class has as many as there are folds.
+    """
+    rows = np.sort(np.concatenate([whole.train, whole.val]))
+    labels = np.array([manifest.pictures[row].label for row in rows], dtype=object)
+    require(manifest, labels, 2)
+    _, classes = np.unique(labels.astype(str), return_inverse=True)
+    place_of = {int(row): place for place, row in enumerate(rows)}
+    inside = [[place_of[row] for row in group if row in place_of] for group in groups]
+    numbers = assign_folds(classes, [places for places in inside if places], fold.count, fold.repetition)
+    measured = numbers == fold.number
+    return replace(whole, train=rows[~measured], val=rows[measured])

@@ -12,6 +12,7 @@ from stridednet.data.batches import Batch, in_order, one_hot
 from stridednet.data.cache import Pictures, load_pictures
 from stridednet.data.copies import Copies, find_copies
 from stridednet.data.duplicates import Duplicate, find_duplicates
+from stridednet.data.fold_assignment import Fold, with_fold_as_val
 from stridednet.data.manifest import Manifest, Problem
 from stridednet.data.scan import scan
 from stridednet.data.split import Split, split, split_per_class, with_copies_together, with_fold
@@ -57,6 +58,15 @@ class TrainingData:
         """
         drawn = with_fold(self.split, self.manifest, val_size, seed)
         divided = with_copies_together(drawn, self.manifest, self.grouped, "val")
+        return replace(self, split=divided, hash=_hash(self.pictures, divided.subset_of()))
+
+    def out_of_fold(self, fold: Fold) -> "TrainingData":
+        """Return the same pictures, with a fold of the training pictures as the val subset.
+
+        Raises:
+            DataError: A class has too few images.
+        """
+        divided = with_fold_as_val(self.split, self.manifest, self.grouped, fold)
         return replace(self, split=divided, hash=_hash(self.pictures, divided.subset_of()))
 
     def batches(self, subset: str) -> Iterator[Batch]:

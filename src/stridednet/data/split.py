@@ -69,10 +69,10 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
     train, val, test = (np.flatnonzero(subsets == name) for name in ("train", "val", "test"))
     labels = np.array([picture.label for picture in manifest.pictures], dtype=object)
     if len(val) or len(test):
-        _require(manifest, labels[train], 1)
+        require(manifest, labels[train], 1)
         return Split(train, val, test)
 
-    _require(manifest, labels[train], 2)
+    require(manifest, labels[train], 2)
     from sklearn.model_selection import train_test_split
 
     try:
@@ -82,7 +82,7 @@ def split(manifest: Manifest, test_size: float, seed: int) -> Split:
             f"{manifest.shown_root}: {len(labels)} images of {len(manifest.labels)} classes are too few for "
             f"test_size={test_size}: {error}"
         ) from None
-    _require(manifest, labels[train], 1)
+    require(manifest, labels[train], 1)
     return Split(train, val, test, origin="stratified")
 
 
@@ -103,7 +103,7 @@ def split_per_class(manifest: Manifest, train: int, test: int, seed: int) -> Spl
     if any(picture.subset not in (None, "train") for picture in manifest.pictures):
         raise DataError(f"{manifest.shown_root} has predefined subsets; omit `train_per_class` to use them")
     labels = np.array([picture.label for picture in manifest.pictures], dtype=object)
-    _require(manifest, labels, train + 1)
+    require(manifest, labels, train + 1)
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(np.flatnonzero(labels == label)) for label in manifest.labels]
     end = train + test if test else None
@@ -130,7 +130,7 @@ def with_fold(whole: Split, manifest: Manifest, val_size: float, seed: int) -> S
 
     rows = np.concatenate([whole.train, whole.val])
     labels = np.array([manifest.pictures[row].label for row in rows], dtype=object)
-    _require(manifest, labels, 2)
+    require(manifest, labels, 2)
     try:
         train, val = train_test_split(rows, test_size=val_size, stratify=labels, random_state=seed)
     except ValueError as error:
@@ -184,7 +184,8 @@ def with_copies_together(drawn: Split, manifest: Manifest, groups: Sequence[Sequ
     return replace(drawn, train=rows_of("train"), test=rows_of("test"), unused=np.sort(rows_of("unused")), moved=moved)
 
 
-def _require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:
+def require(manifest: Manifest, labels: NDArray[np.object_], least: int) -> None:
+    """Raise a `DataError` unless each class of a manifest has at least ``least`` of the labels ``(n,)``."""
     count = Counter(labels.tolist())
     small = [label for label in manifest.labels if count[label] < least]
     if len(small) == 1:

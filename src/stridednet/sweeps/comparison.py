@@ -1,27 +1,35 @@
-"""Compare the outcomes of each variant with the base's, paired by seed."""
+"""Compare the outcomes of each variant with the base's, paired by fold and by picture."""
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from stridednet.sweeps.axes import Variant, text_of
-from stridednet.sweeps.statistics import Difference, paired_difference, seeds_to_detect
+from stridednet.sweeps.effect import MARGIN, Effect, effect, effect_text, points, within
+from stridednet.sweeps.out_of_fold import LEVEL, Difference, PairedFold, out_of_fold_difference
+from stridednet.sweeps.picture_results import PictureResults
 from stridednet.sweeps.trial import Outcome
 
-ONE_POINT = 0.01
+Place = tuple[int, int]  # repetition and fold
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variant compared with the base; ratios are variant divided by base, medians over the seeds.
+    """One variant compared with the base; ratios are variant divided by base, medians over the trials.
 
     The two ratios of times are None if no pair of trials ran on the same number of cores.
     """
 
     variant: Variant
     count: int  # finished trials of this variant
-    accuracy: float  # mean val accuracy of this variant
-    difference: Difference | None  # in val accuracy; None for the base, and if no pair finished
+    accuracy: float  # mean accuracy of its trials, each on the pictures of its fold
+    difference: Difference | None  # in accuracy; None for the base, and if no pair finished
+    loss_difference: Difference | None  # in log loss
+    effect: Effect  # on accuracy
+    margin: float
     seconds: float  # median training time of this variant
     time_ratio: float | None
     predict_ratio: float | None
@@ -29,10 +37,9 @@ class Comparison:
     parameter_ratio: float
     multiply_adds: int | None  # None, as is its ratio, if the cost of a layer is unknown
     multiply_add_ratio: float | None
-    seeds_for_a_point: int | None  # seeds needed to detect a difference of one point
     failures: tuple[str, ...]
 
-    def sentence(self, base_values: dict[str, str]) -> str:
+    def sentence(self, base_values: Mapping[str, str]) -> str:
         """Return the comparison as a sentence.
 
         Args:
@@ -41,28 +48,24 @@ class Comparison:
         what = "; ".join(
             f"{key}: {text_of(value)} instead of {base_values[key]}" for key, value in self.variant.settings
         )
-        if self.difference is None:
-            reason = self.failures[0] if self.failures else "no trial of the base finished"
-            return f"{what} could not be compared: {reason}"
         found = self.difference
-        seeds = f"{found.count} seed{'s' if found.count > 1 else ''}"
-        if found.count == 1:
-            return f"{what} changes accuracy by {_points(found.mean)} points (1 seed, so no interval); {self._cost()}"
-        interval = f"({_points(found.low)} to {_points(found.high)}; {seeds})"
-        verdict = "a measurable effect" if found.measurable else "no measurable effect"
-        return (
-            f"{what} changes accuracy by {_points(found.mean)} points {interval}: {verdict}{self._more(found)}; "
-            f"{self._cost()}"
-        )
+        if found is None:
+            reason = self.failures[0] if self.failures else "no trial of the base finished"
+            return f"{what}: could not be compared: {reason}"
+        measured = f"{points(found.mean, sign=True)} points"
+        if math.isnan(found.low):
+            return f"{what}: accuracy changes by {measured} (one training of each, so no interval); {self._cost()}"
+        interval = f"{points(found.low, sign=True)} to {points(found.high, sign=True)}"
+        return f"{what}: {self._verdict(found)} ({measured}, interval {interval}); {self._cost()}"
 
-    def _more(self, found: Difference) -> str:
-        half = (found.high - found.low) / 2
-        if found.measurable or half <= ONE_POINT:
-            return ""
-        if self.seeds_for_a_point is None:
-            return " (detecting a difference of one point takes more images, not more seeds)"
-        more = self.seeds_for_a_point - found.count
-        return f" (detecting a difference of one point takes {more} more seed{'s' if more > 1 else ''})"
+    def _verdict(self, found: Difference) -> str:
+        same = effect_text("same", self.margin)
+        if self.effect == "same":
+            return f"accuracy is the {same}"
+        if self.effect == "undecided":
+            return "the effect on accuracy is undecided"
+        less = f" ({same})" if within(found, self.margin) else ""
+        return f"accuracy is {self.effect}{less}"
 
     def _cost(self) -> str:
         if self.time_ratio is None:
@@ -73,63 +76,96 @@ class Comparison:
         return f"training takes {abs(change)}% {'more' if change > 0 else 'less'} time"
 
 
-def compare(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
-    """Compare each variant with the first, which is the base, over the seeds that both have finished.
+def compare(
+    variants: Sequence[Variant],
+    outcomes: Sequence[Outcome],
+    *,
+    margin: float = MARGIN,
+    level: float = LEVEL,
+) -> tuple[Comparison, ...]:
+    """Compare each variant with the first, which is the base, over the folds that both have finished.
 
     Args:
         variants: The variants, the base first.
         outcomes: The outcomes of all variants.
+        margin: Differences in accuracy of up to this size count as none.
+        level: Confidence level of all intervals together.
     """
-    finished = [outcome for outcome in outcomes if not outcome.error]
-    base = {outcome.seed: outcome for outcome in finished if outcome.variant == variants[0].name}
-    comparisons = max(len(variants) - 1, 1)
-    return tuple(_compared(variant, variants[0], base, outcomes, comparisons) for variant in variants)
+    trials: dict[str, dict[Place, Outcome]] = {variant.name: {} for variant in variants}
+    failures: dict[str, list[str]] = {variant.name: [] for variant in variants}
+    for outcome in outcomes:
+        if outcome.error:
+            failures[outcome.variant].append(outcome.error)
+        else:
+            trials[outcome.variant][outcome.repetition, outcome.fold] = outcome
+    base = trials[variants[0].name]
+    alpha = (1 - level) / max(len(variants) - 1, 1)
+    return tuple(
+        _compared(
+            variant,
+            trials[variant.name],
+            {} if variant == variants[0] else base,
+            failures=tuple(failures[variant.name]),
+            margin=margin,
+            level=1 - alpha,
+        )
+        for variant in variants
+    )
 
 
 def _compared(
-    variant: Variant, base_variant: Variant, base: dict[int, Outcome], outcomes: Sequence[Outcome], comparisons: int
+    variant: Variant,
+    own: Mapping[Place, Outcome],
+    base: Mapping[Place, Outcome],
+    *,
+    failures: tuple[str, ...],
+    margin: float,
+    level: float,
 ) -> Comparison:
-    of_variant = [outcome for outcome in outcomes if outcome.variant == variant.name]
-    own = {outcome.seed: outcome for outcome in of_variant if not outcome.error}
-    failures = tuple(outcome.error for outcome in of_variant if outcome.error)
-    seeds = sorted(own.keys() & base.keys())
-    difference, needed = None, None
-    if seeds and variant != base_variant:
-        first = base[seeds[0]]
-        overlap = first.val_images / first.train_images
-        difference = paired_difference(
-            [own[seed].accuracy for seed in seeds],
-            [base[seed].accuracy for seed in seeds],
-            overlap=overlap,
-            comparisons=comparisons,
-        )
-        if difference.count > 1:
-            needed = seeds_to_detect(ONE_POINT, difference.deviation, overlap=overlap, comparisons=comparisons)
+    pairs = [(own[place], base[place]) for place in sorted(own.keys() & base.keys())]
+    difference, loss_difference = None, None
+    if pairs:
+        difference = out_of_fold_difference([_accuracies(*pair) for pair in pairs], level=level)
+        loss_difference = out_of_fold_difference([_losses(*pair) for pair in pairs], level=level)
     one = next(iter(own.values()), None)
-    adds = [(own[seed].multiply_adds, base[seed].multiply_adds) for seed in seeds]
+    adds = [(of_own.multiply_adds, of_base.multiply_adds) for of_own, of_base in pairs]
     known_adds = [(value, of_base) for value, of_base in adds if value is not None and of_base is not None]
-    timed = [seed for seed in seeds if own[seed].cores == base[seed].cores]
+    timed = [(of_own, of_base) for of_own, of_base in pairs if of_own.cores == of_base.cores]
     return Comparison(
         variant,
         count=len(own),
         accuracy=statistics.fmean(outcome.accuracy for outcome in own.values()) if own else 0.0,
         difference=difference,
+        loss_difference=loss_difference,
+        effect=effect(difference, margin),
+        margin=margin,
         seconds=statistics.median(outcome.seconds for outcome in own.values()) if own else 0.0,
-        time_ratio=_ratio([(own[seed].seconds, base[seed].seconds) for seed in timed]),
-        predict_ratio=_ratio([(own[seed].predict_ms, base[seed].predict_ms) for seed in timed]),
+        time_ratio=_ratio([(of_own.seconds, of_base.seconds) for of_own, of_base in timed]),
+        predict_ratio=_ratio([(of_own.predict_ms, of_base.predict_ms) for of_own, of_base in timed]),
         parameters=one.parameters if one else 0,
-        parameter_ratio=_ratio([(own[seed].parameters, base[seed].parameters) for seed in seeds]) or 1.0,
+        parameter_ratio=_ratio([(of_own.parameters, of_base.parameters) for of_own, of_base in pairs]) or 1.0,
         multiply_adds=one.multiply_adds if one else 0,
         multiply_add_ratio=_ratio(list(known_adds)) or (1.0 if len(known_adds) == len(adds) else None),
-        seeds_for_a_point=needed,
         failures=failures,
     )
+
+
+def _accuracies(own: Outcome, base: Outcome) -> PairedFold:
+    mine, theirs = _results(own), _results(base)
+    return PairedFold(own.repetition, mine.rows.astype(np.intp), mine.correct.astype(np.float64) - theirs.correct)
+
+
+def _losses(own: Outcome, base: Outcome) -> PairedFold:
+    mine, theirs = _results(own), _results(base)
+    return PairedFold(own.repetition, mine.rows.astype(np.intp), mine.losses.astype(np.float64) - theirs.losses)
+
+
+def _results(outcome: Outcome) -> PictureResults:
+    if outcome.pictures is None:  # only outcomes with an error have none
+        raise ValueError(f"{outcome.variant} has no results")
+    return outcome.pictures
 
 
 def _ratio(pairs: list[tuple[float, float]]) -> float | None:
     ratios = [value / base for value, base in pairs if base]
     return statistics.median(ratios) if ratios else None
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}"

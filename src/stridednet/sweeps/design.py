@@ -12,21 +12,25 @@ from stridednet.recipe import Recipe
 from stridednet.resolve import resolve
 from stridednet.sweeps.axes import Axis, Variant, parse_axes, variants
 from stridednet.sweeps.claims import Expected, check_expected
+from stridednet.sweeps.effect import MARGIN
 from stridednet.sweeps.own_models import absolute, check_distinct, short_variant
 
 DEFAULT_RECIPE = "fast"
-DEFAULT_SEEDS = 5
+DEFAULT_SEEDS = 2
+DEFAULT_FOLDS = 4
 
 
 @dataclass(frozen=True)
 class SweepDesign:
-    """What a sweep trains, and what its claim expects of it; made by `design_sweep`."""
+    """What a sweep trains and measures, and what its claim expects of it; made by `design_sweep`."""
 
     base: Recipe
     messages: tuple[str, ...]  # what the user should know about the base
     axes: tuple[Axis, ...]
     variants: tuple[Variant, ...]  # the base first
-    seeds: int
+    seeds: int  # repetitions; each measures every training picture once
+    folds: int  # trainings of each variant in a repetition
+    margin: float  # differences in accuracy up to this size count as none
     one_at_a_time: bool
     claim: str
     expect: Mapping[str, Expected]  # by variant name
@@ -48,6 +52,8 @@ def design_sweep(
     vary: Sequence[str] | Mapping[str, Sequence[Any]],
     *,
     seeds: int = DEFAULT_SEEDS,
+    folds: int = DEFAULT_FOLDS,
+    margin: float = MARGIN,
     recipe: str | os.PathLike[str] | Recipe = DEFAULT_RECIPE,
     settings: Mapping[str, Any] | None = None,
     one_at_a_time: bool = False,
@@ -60,7 +66,9 @@ def design_sweep(
     Args:
         dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
         vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
-        seeds: Number of seeds; every variant is trained once with each.
+        seeds: Number of repetitions, each with other seeds and other folds.
+        folds: Number of folds; in each repetition, every variant is trained once for each.
+        margin: Differences in accuracy up to this size count as none.
         recipe: The base: a recipe, the name of a built-in one, or a TOML file.
         settings: Settings by dotted key that override the base recipe's.
         one_at_a_time: Vary one axis at a time around the base instead of all combinations.
@@ -73,6 +81,10 @@ def design_sweep(
     """
     if seeds < 1:
         raise InputError(f"seeds must be at least 1. Received: {seeds}")
+    if folds < 2:
+        raise InputError(f"folds must be at least 2. Received: {folds}")
+    if not 0 < margin < 1:
+        raise InputError(f"margin must be a difference in accuracy between 0 and 1. Received: {margin}")
     axes = tuple(
         Axis(axis.key, tuple(absolute(value, Path.cwd()) for value in axis.values)) for axis in parse_axes(vary)
     )
@@ -85,6 +97,8 @@ def design_sweep(
         axes=axes,
         variants=(),
         seeds=seeds,
+        folds=folds,
+        margin=margin,
         one_at_a_time=one_at_a_time,
         claim=claim,
         expect={short_variant(name): expected for name, expected in (expect or {}).items()},

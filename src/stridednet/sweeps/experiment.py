@@ -1,4 +1,4 @@
-"""`sweep` and `run_plan`: train every variant with every seed, compare in pairs, continue if interrupted."""
+"""`sweep` and `run_plan`: train every variant on every fold, compare in pairs, continue if interrupted."""
 
 import dataclasses
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stridednet.data.archive import dataset_name
+from stridednet.data.fold_assignment import Fold
 from stridednet.data.scan import results_inside
 from stridednet.environment import check_keras
 from stridednet.errors import FigureError
@@ -16,11 +17,13 @@ from stridednet.lock import locked
 from stridednet.models.catalogue import check_model
 from stridednet.recipe import Recipe
 from stridednet.storage import check_writable, user_path, written_whole
-from stridednet.sweeps.axes import Variant, text_of
+from stridednet.sweeps.axes import text_of
 from stridednet.sweeps.claims import Verdict, verdict
 from stridednet.sweeps.comparison import Comparison, compare
-from stridednet.sweeps.design import DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
+from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
+from stridednet.sweeps.effect import MARGIN
 from stridednet.sweeps.folds import Folds
+from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.report import write_report
 from stridednet.sweeps.runner import InTurn, Runner
@@ -36,7 +39,7 @@ class SweepResult:
 
     Args:
         folder: The sweep's folder, with the report, tables and figures.
-        outcomes: One for each trial: ordered by seed, then by variant.
+        outcomes: One for each trial: ordered by repetition and fold, then by variant.
         comparisons: One for each variant: the base first, which is compared with nothing.
         sentences: The comparison of each other variant with the base, as a sentence.
         claim: The statement that was tested; empty if there was none.
@@ -45,9 +48,9 @@ class SweepResult:
     Examples:
         >>> import tempfile
         >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
-        >>> result = sweep("digits", ["model.stem_kernel=3"], seeds=1, settings=tiny, out=tempfile.mkdtemp())
+        >>> result = sweep("digits", ["model.stem_kernel=3"], seeds=1, folds=2, settings=tiny, out=tempfile.mkdtemp())
         >>> [outcome.variant for outcome in result.outcomes]
-        ['base', 'model.stem_kernel=3']
+        ['base', 'model.stem_kernel=3', 'base', 'model.stem_kernel=3']
     """
 
     folder: Path
@@ -58,33 +61,13 @@ class SweepResult:
     verdicts: Mapping[str, Verdict]
 
 
-class SweepObserver:
-    """Receives the events of a sweep. All methods do nothing; override those you need.
-
-    Examples:
-        >>> class Printer(SweepObserver):
-        ...     def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
-        ...         print(outcome.variant, outcome.seed, outcome.accuracy)
-    """
-
-    def on_message(self, text: str) -> None:
-        """Called with a line about the data set or the settings."""
-
-    def on_start(self, variants: Sequence[Variant], trials: int) -> None:
-        """Called before the first trial, with the variants (the base first) and the number of trials."""
-
-    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
-        """Called for each finished trial; ``restored`` if it was finished by an earlier call and read from disk."""
-
-    def on_end(self) -> None:
-        """Called after the last trial, and also if the sweep stops early because of an error or an interruption."""
-
-
 def sweep(
     dataset: str | os.PathLike[str] | None,
     vary: Sequence[str] | Mapping[str, Sequence[Any]],
     *,
     seeds: int = DEFAULT_SEEDS,
+    folds: int = DEFAULT_FOLDS,
+    margin: float = MARGIN,
     recipe: str | os.PathLike[str] | Recipe = DEFAULT_RECIPE,
     settings: Mapping[str, Any] | None = None,
     one_at_a_time: bool = False,
@@ -96,14 +79,17 @@ def sweep(
 ) -> SweepResult:
     """Measure the effect of settings on accuracy and cost, on your own images.
 
-    Each seed draws a new val subset from the training images: a quarter of them, or the share ``data.test_size``. All
-    variants of a seed are trained on the same images in the same order with the same augmentation, and start from the
-    same weights where shapes allow. The test subset is not used.
+    In each repetition, the training images are divided into folds, stratified by class and with copies together, and
+    each fold is measured by models that were trained on the others: so each image is measured once. All variants of
+    a fold are trained on the same images in the same order with the same augmentation, and start from the same weights
+    where shapes allow. The test subset is not used.
 
     Args:
         dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
         vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
-        seeds: Number of seeds; every variant is trained once with each.
+        seeds: Number of repetitions, each with other seeds and other folds.
+        folds: Number of folds; in each repetition, every variant is trained once for each.
+        margin: Differences in accuracy up to this size count as none.
         recipe: The base: a recipe, the name of a built-in one, or a TOML file.
         settings: Settings by dotted key that override the base recipe's.
         one_at_a_time: Vary one axis at a time around the base instead of all combinations.
@@ -128,12 +114,20 @@ def sweep(
         >>> from stridednet.sweeps.experiment import sweep
         >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
         >>> with tempfile.TemporaryDirectory() as out:
-        ...     result = sweep("digits", {"model.stem_kernel": [3, 5]}, seeds=1, settings=tiny, out=out)
+        ...     result = sweep("digits", {"model.stem_kernel": [3, 5]}, seeds=1, folds=2, settings=tiny, out=out)
         >>> [comparison.variant.name for comparison in result.comparisons]
         ['base', 'model.stem_kernel=3', 'model.stem_kernel=5']
     """
     design = design_sweep(
-        dataset, vary, seeds=seeds, recipe=recipe, settings=settings, one_at_a_time=one_at_a_time, trust=trust
+        dataset,
+        vary,
+        seeds=seeds,
+        folds=folds,
+        margin=margin,
+        recipe=recipe,
+        settings=settings,
+        one_at_a_time=one_at_a_time,
+        trust=trust,
     )
     return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
 
@@ -143,6 +137,8 @@ def run_plan(
     dataset: str | os.PathLike[str] | None,
     *,
     seeds: int | None = None,
+    folds: int | None = None,
+    margin: float | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -156,7 +152,9 @@ def run_plan(
     Args:
         plan: The name of a built-in plan, a TOML file, or a plan in memory.
         dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
-        seeds: Number of seeds; None for the plan's.
+        seeds: Number of repetitions; None for the plan's.
+        folds: Number of folds; None for the plan's.
+        margin: Differences in accuracy up to this size count as none; None for the plan's.
         recipe: The base: a recipe, the name of a built-in one, or a TOML file; None for the plan's.
         settings: Settings by dotted key, in addition to those of the plan's base.
         out: The sweep's folder; None for one in ``runs/sweep``. Finished trials in it are not repeated.
@@ -181,12 +179,14 @@ def run_plan(
         >>> from stridednet.sweeps.experiment import run_plan
         >>> tiny = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
         >>> with tempfile.TemporaryDirectory() as out:
-        ...     result = run_plan("strides", "digits", seeds=1, settings=tiny, out=out)
-        >>> result.verdicts  # one seed decides nothing
+        ...     result = run_plan("strides", "digits", seeds=1, folds=2, settings=tiny, out=out)
+        >>> result.verdicts  # so short a training decides nothing
         {'model.downsample=strides': 'undecided'}
     """
     found = plan if isinstance(plan, SweepPlan) else SweepPlan.read(plan, trust=trust)
-    design = found.design(dataset, seeds=seeds, recipe=recipe, settings=settings, trust=trust)
+    design = found.design(
+        dataset, seeds=seeds, folds=folds, margin=margin, recipe=recipe, settings=settings, trust=trust
+    )
     return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
 
 
@@ -230,14 +230,14 @@ def _run_trials(
     device_kind: str,
 ) -> SweepResult:
     observer.on_start(design.variants, len(trials))
-    outcomes: dict[tuple[str, int], Outcome] = {}
+    outcomes: dict[tuple[str, Fold], Outcome] = {}
     try:
         for trial, outcome, restored in _outcomes(trials, folder, runner):
-            outcomes[trial.variant.name, trial.seed] = outcome
+            outcomes[trial.variant.name, trial.fold] = outcome
             observer.on_outcome(outcome, restored=restored)
     finally:
         observer.on_end()
-    result = _result(design, folder, tuple(outcomes[trial.variant.name, trial.seed] for trial in trials))
+    result = _result(design, folder, tuple(outcomes[trial.variant.name, trial.fold] for trial in trials))
     problems = write_report(
         folder,
         design.base,
@@ -255,21 +255,23 @@ def _run_trials(
 
 
 def _result(design: SweepDesign, folder: Path, outcomes: tuple[Outcome, ...]) -> SweepResult:
-    comparisons = compare(design.variants, outcomes)
+    comparisons = compare(design.variants, outcomes, margin=design.margin)
     base_values = {axis.key: text_of(design.base.value_of(axis.key)) for axis in design.axes}
     sentences = tuple(comparison.sentence(base_values) for comparison in comparisons[1:])
     differences = {comparison.variant.name: comparison.difference for comparison in comparisons}
-    verdicts = {name: verdict(expected, differences[name]) for name, expected in design.expect.items()}
+    verdicts = {name: verdict(expected, differences[name], design.margin) for name, expected in design.expect.items()}
     return SweepResult(folder, outcomes, comparisons, sentences, design.claim, verdicts)
 
 
 def _trials(design: SweepDesign, say: Callable[[str], None]) -> Iterator[Trial]:
-    folds = Folds(say)
-    for seed in range(design.seeds):
-        for variant in design.variants:
-            recipe = variant.recipe(design.base).replace({"seed": seed})
-            data = folds.of(recipe)
-            yield Trial(variant, seed, recipe.sized(len(data.split.train), len(data.labels)), data)
+    prepared = Folds(say)
+    for repetition in range(design.seeds):
+        for number in range(design.folds):
+            fold = Fold(repetition, number, design.folds)
+            for variant in design.variants:
+                recipe = variant.recipe(design.base).replace({"seed": repetition * design.folds + number})
+                data = prepared.of(recipe, fold)
+                yield Trial(variant, fold, recipe.sized(len(data.split.train), len(data.labels)), data)
 
 
 def _outcomes(trials: Sequence[Trial], folder: Path, runner: Runner) -> Iterator[tuple[Trial, Outcome, bool]]:

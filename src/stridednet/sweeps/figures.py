@@ -1,5 +1,6 @@
 """Figures of a sweep: accuracy with intervals, accuracy against cost, learning curves."""
 
+import math
 import re
 import statistics
 import textwrap
@@ -8,12 +9,15 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.effect import Effect, effect_text
 from stridednet.sweeps.trial import Outcome
 
-_BASE, _OTHER, _MEASURABLE = "#555555", "#4c78a8", "#d1495b"
+_BASE = "#555555"
+_EFFECTS: dict[Effect, str] = {"higher": "#2a7f62", "lower": "#d1495b", "same": "#4c78a8", "undecided": "#a0a0a0"}
 _MOST_BANDS = 4  # more overlapping bands are unreadable
 _COLORS = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]  # a ListedColormap
 
@@ -22,26 +26,33 @@ def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
     """Draw each variant's difference from the base with its interval, in points."""
     figure = Figure(figsize=(8, 1.6 + 0.45 * len(comparisons)), layout="constrained")
     axes = figure.add_subplot()
+    margin = 100 * comparisons[0].margin
+    axes.axvspan(-margin, margin, color="#eeeeee", zorder=0)
     axes.axvline(0, color=_BASE, linewidth=1)
     for row, comparison in enumerate(comparisons):
         found = comparison.difference
         if found is None:
             axes.plot(0, row, "D", color=_BASE) if row == 0 else axes.plot(0, row, "x", color="#bbbbbb")
             continue
-        color = _MEASURABLE if found.measurable else _OTHER
-        if found.count > 1:
+        color = _EFFECTS[comparison.effect]
+        if not math.isnan(found.low):
             axes.plot([100 * found.low, 100 * found.high], [row, row], color=color, linewidth=3, alpha=0.5)
         axes.plot(100 * found.mean, row, "o", color=color)
     axes.set_yticks(range(len(comparisons)), [short_name(comparison.variant.name) for comparison in comparisons])
     axes.invert_yaxis()
     axes.margins(y=0.3 / max(len(comparisons), 1))
     left, right = axes.get_xlim()
-    axes.set_xlim(min(left, -1), max(right, 1))  # show at least one point to each side
+    axes.set_xlim(min(left, -1.2 * margin), max(right, 1.2 * margin))
     axes.grid(axis="x", alpha=0.3)
-    figure.supxlabel(
-        "difference in val accuracy from the base, in points (simultaneous 95% intervals)", fontsize="medium"
-    )
-    figure.suptitle(f"Base: {comparisons[0].accuracy:.3f}; red: measurable effect", fontsize="medium")
+    figure.supxlabel("difference in accuracy from the base, in points (simultaneous 95% intervals)", fontsize="medium")
+    present = [name for name in _EFFECTS if name in {comparison.effect for comparison in comparisons[1:]}]
+    handles = [
+        Line2D([], [], color=_EFFECTS[name], marker="o", label=effect_text(name, comparisons[0].margin))
+        for name in present
+    ]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+    figure.suptitle(f"Base: {comparisons[0].accuracy:.3f}", fontsize="medium")
     figure.savefig(path, format="png", dpi=120)
 
 
@@ -70,13 +81,13 @@ def draw_costs(comparisons: Sequence[Comparison], path: Path) -> None:
         axes.xaxis.set_major_formatter(EngFormatter(unit))
         axes.margins(0.2)
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("val accuracy (mean)")
+    panels[0].set_ylabel("accuracy (mean)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     figure.savefig(path, format="png", dpi=120)
 
 
 def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
-    """Draw the mean val accuracy after each epoch; for up to four variants, with the range over the seeds."""
+    """Draw the mean val accuracy after each epoch; for up to four variants, with the range over the trials."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     names = list(dict.fromkeys(outcome.variant for outcome in outcomes))
@@ -98,7 +109,7 @@ def draw_curves(outcomes: Sequence[Outcome], path: Path) -> None:
             axes.fill_between(epochs, low, high, color=look["color"], alpha=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("val accuracy (mean over seeds)")
+    axes.set_ylabel("val accuracy (mean over trials)")
     axes.grid(alpha=0.3)
     if axes.has_data():  # no data if all trials failed
         axes.legend(loc="lower right", fontsize=8)

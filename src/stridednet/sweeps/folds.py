@@ -1,12 +1,13 @@
-"""The data of trials: a data set is prepared once, and each seed draws its own val subset."""
+"""The data of trials: a data set is prepared once, and divided into other folds by each repetition."""
 
 from collections.abc import Callable
 
+from stridednet.data.fold_assignment import Fold
 from stridednet.data.prepare import TrainingData, prepare
 from stridednet.recipe import Recipe
 from stridednet.settings import DataSettings, ResizeRule
 
-_MEASURED_ON = "each seed draws a val subset from train; test is not used"
+_MEASURED_ON = "each training picture is measured by models that did not see it; test is not used"
 
 
 class Folds:
@@ -21,8 +22,8 @@ class Folds:
         self._say = say
         self._prepared: dict[tuple[DataSettings, int, ResizeRule, int], TrainingData] = {}
 
-    def of(self, recipe: Recipe) -> TrainingData:
-        """Return the recipe's data, with the val subset that its seed draws.
+    def of(self, recipe: Recipe, fold: Fold) -> TrainingData:
+        """Return the recipe's data, with a fold as the val subset.
 
         Raises:
             DataError: The data set cannot be used, or a class has too few images.
@@ -33,7 +34,7 @@ class Folds:
             self._prepared[place] = prepare(
                 recipe.data, recipe.image_size, say, _MEASURED_ON, rule=recipe.resize, source_size=recipe.source_size
             )
-        return self._prepared[place].fold(recipe.data.test_size, recipe.seed)
+        return self._prepared[place].out_of_fold(fold)
 
     @staticmethod
     def _silent(_: str) -> None:

@@ -14,8 +14,10 @@ from stridednet.recipe import Recipe
 from stridednet.storage import csv_text, write_text, written_whole
 from stridednet.sweeps.claims import Expected, Verdict, verdict_lines
 from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.effect import effect_text
 from stridednet.sweeps.figures import draw_accuracy, draw_costs, draw_curves
-from stridednet.sweeps.trial import Outcome
+from stridednet.sweeps.out_of_fold import Difference
+from stridednet.sweeps.trial import Outcome, trial_name
 
 
 def write_report(
@@ -49,7 +51,7 @@ def write_report(
     Raises:
         StorageError: A file cannot be written.
     """
-    fields = [field.name for field in dataclasses.fields(Outcome)]
+    fields = [field.name for field in dataclasses.fields(Outcome) if field.name != "pictures"]
     rows = [[_cell(getattr(outcome, name)) for name in fields] for outcome in outcomes]
     table = [_numbers(comparison) for comparison in comparisons]
     write_text(folder / "base.toml", base.to_toml())
@@ -89,9 +91,11 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
     rows = [
         [
             "variant",
-            "seeds",
-            "val accuracy",
+            "trials",
+            "accuracy",
             "difference in points",
+            "effect",
+            "log loss",
             "training",
             "time",
             "predict",
@@ -103,20 +107,17 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
         found = comparison.difference
         failed = f"{len(comparison.failures)} failed" if comparison.failures else ""
         if not comparison.count:  # all failed, or none has finished yet
-            rows.append([comparison.variant.name, "0", "", failed, "", "", "", "", ""])
+            rows.append([comparison.variant.name, "0", "", failed, *[""] * 7])
             continue
-        if found is None:
-            difference = failed or "-"
-        elif found.count == 1:
-            difference = f"{100 * found.mean:+.1f}"
-        else:
-            difference = f"{100 * found.mean:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        loss = comparison.loss_difference
         rows.append(
             [
                 comparison.variant.name,
                 str(comparison.count),
                 f"{comparison.accuracy:.3f}",
-                difference,
+                failed or "-" if found is None else _interval(found, 100, 1),
+                "-" if found is None else effect_text(comparison.effect, comparison.margin),
+                "-" if loss is None else _interval(loss, 1, 3),
                 f"{comparison.seconds:.1f} s",
                 _times(comparison.time_ratio),
                 _times(comparison.predict_ratio),
@@ -127,26 +128,32 @@ def table_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
     return rows
 
 
+def _interval(found: Difference, factor: int, digits: int) -> str:
+    """Return a mean, with the bounds of its interval if there is one."""
+    mean, low, high = (f"{factor * value:+.{digits}f}" for value in (found.mean, found.low, found.high))
+    return mean if math.isnan(found.low) else f"{mean} ({low} to {high})"
+
+
 def _times(ratio: float | None) -> str:
     return "-" if ratio is None else f"x {ratio:.2f}"
 
 
 def _numbers(comparison: Comparison) -> dict[str, Any]:
-    found = comparison.difference
-    interval = {
-        "difference": found.mean if found else None,
-        "low": found.low if found and not math.isnan(found.low) else None,
-        "high": found.high if found and not math.isnan(found.high) else None,
-        "deviation": found.deviation if found and not math.isnan(found.deviation) else None,
-        "pairs": found.count if found else 0,
-        "measurable": found.measurable if found else False,
-    }
+    found, loss = comparison.difference, comparison.loss_difference
     return {
         "variant": comparison.variant.name,
-        "seeds": comparison.count,
+        "trials": comparison.count,
         "accuracy": comparison.accuracy,
-        **interval,
-        "seeds_for_a_point": comparison.seeds_for_a_point,
+        "difference": found.mean if found else None,
+        "low": _known(found.low) if found else None,
+        "high": _known(found.high) if found else None,
+        "standard_error": _known(found.error) if found else None,
+        "pairs": found.count if found else 0,
+        "pictures": found.pictures if found else 0,
+        "effect": comparison.effect if found else None,
+        "loss_difference": loss.mean if loss else None,
+        "loss_low": _known(loss.low) if loss else None,
+        "loss_high": _known(loss.high) if loss else None,
         "seconds": comparison.seconds,
         "time_ratio": comparison.time_ratio,
         "predict_ratio": comparison.predict_ratio,
@@ -156,6 +163,10 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
         "multiply_add_ratio": comparison.multiply_add_ratio,
         "failures": "; ".join(comparison.failures),
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _page(
@@ -168,20 +179,21 @@ def _page(
 ) -> str:
     header, *rows = table_rows(comparisons)
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows)]
-    seeds = len({outcome.seed for outcome in outcomes})
     first = next((outcome for outcome in outcomes if not outcome.error), None)
-    sizes = f"{first.train_images:,} training and {first.val_images:,} val images" if first else "no trial finished"
-    failures = [f"- {outcome.variant}, seed {outcome.seed}: {outcome.error}" for outcome in outcomes if outcome.error]
+    sizes = f"about {first.train_images:,} to train on and {first.val_images:,} to measure on" if first else "none"
+    failures = [f"- {trial_name(outcome)}: {outcome.error}" for outcome in outcomes if outcome.error]
+    repetitions = len({outcome.repetition for outcome in outcomes})
     parts = [
         f"# Sweep on {Path(base.data.dataset).name}, recipe {base.name}",
         "\n".join(f"- {sentence}" for sentence in sentences),
         *claim_section,
         "\n".join(lines),
-        f"Accuracy is measured on the val subset, which is drawn anew from the training images for each of {seeds} "
-        f"seeds ({sizes}). The test subset was not used. Differences from the base are paired by seed. Intervals are "
-        "corrected resampled t intervals (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which account for "
-        "overlapping splits; together they have a confidence level of 95% (Bonferroni). Ratios are medians over the "
-        "seeds; times are compared only between trials on the same number of cores.",
+        f"{repetitions} repetition{'s' if repetitions > 1 else ''}: in each, every training picture is measured once, "
+        f"by models that did not see it ({sizes}). The test subset was not used. Base and variant are paired by picture. "
+        "The intervals cover chance in the pictures and in the training, and have together a confidence level of 95% "
+        "(Bonferroni). Log loss is more sensitive than accuracy, and not the same: it also counts how certain the "
+        "probabilities are. Ratios are medians over the trials; times are compared only between trials on the same "
+        "number of cores.",
         "![accuracy of each variant](accuracy.png)",
         "![accuracy against cost](costs.png)",
         "![learning curves](curves.png)",

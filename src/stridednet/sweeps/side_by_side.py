@@ -84,7 +84,8 @@ class _Worker:
             if status < 0
             else f"exited with status {status}"
         )
-        return Outcome(trial.variant.name, trial.seed, error=f"the process of this trial {how}")
+        place = (trial.variant.name, trial.fold.repetition, trial.fold.number)
+        return Outcome(*place, error=f"the process of this trial {how}")
 
     def kill(self) -> None:
         """Kill the process; the trial that it is training ends with an error."""

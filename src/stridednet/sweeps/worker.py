@@ -3,12 +3,14 @@
 The process that starts the workers is in `side_by_side`.
 """
 
+import dataclasses
 import json
 import os
 import sys
 import threading
 from queue import SimpleQueue
 
+from stridednet.data.fold_assignment import Fold
 from stridednet.errors import StridedNetError
 from stridednet.machine import take_cores
 from stridednet.recipe import Recipe
@@ -22,6 +24,7 @@ def request(trial: Trial) -> str:
     """Return a trial as the line of JSON that `main` reads."""
     content = {
         "settings": trial.variant.settings,
+        "fold": dataclasses.asdict(trial.fold),
         "recipe": trial.recipe.model_dump(),
         "hash": trial.data.hash,
     }
@@ -55,14 +58,15 @@ def _read_requests(requests: SimpleQueue[str]) -> None:
 def _answer(line: str, folds: Folds) -> Outcome:
     content = json.loads(line)
     variant = Variant(tuple((key, value) for key, value in content["settings"]))
-    recipe = Recipe(**content["recipe"])
+    recipe, fold = Recipe(**content["recipe"]), Fold(**content["fold"])
+    place = (variant.name, fold.repetition, fold.number)
     try:
-        data = folds.of(recipe)
+        data = folds.of(recipe, fold)
     except StridedNetError as error:
-        return Outcome(variant.name, recipe.seed, error=str(error))
+        return Outcome(*place, error=str(error))
     if data.hash != content["hash"]:
-        return Outcome(variant.name, recipe.seed, error=f"{recipe.data.dataset} has changed since the sweep began")
-    return run_trial(Trial(variant, recipe.seed, recipe, data))
+        return Outcome(*place, error=f"{recipe.data.dataset} has changed since the sweep began")
+    return run_trial(Trial(variant, fold, recipe, data))
 
 
 def _silent(_: str) -> None:
