@@ -4,10 +4,11 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stridednet.cli.duration import parse_duration
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.cli.trust import TrustedFiles, trusted
@@ -42,7 +43,11 @@ def sweep_command(
         ),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Number of repetitions, with other seeds and folds. [default: the plan's, or 2]")
+        int | None,
+        typer.Option(
+            help="Number of repetitions, with other seeds and folds. [default: the plan's, or 2; with --until or "
+            "--budget at most 12]"
+        ),
     ] = None,
     folds: Annotated[
         int | None,
@@ -51,6 +56,17 @@ def sweep_command(
     margin: Annotated[
         float | None,
         typer.Option(help="Differences in accuracy up to this size count as none. [default: 0.01, which is one point]"),
+    ] = None,
+    until: Annotated[
+        Literal["decided"] | None,
+        typer.Option(help="decided: repeat until each effect is certain, or certain to remain undecided."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="As --until decided, but end after this time, such as 90s, 20m or 1.5h, whatever is undecided then.",
+        ),
     ] = None,
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="Vary one setting at a time instead of all combinations.")
@@ -98,13 +114,13 @@ def sweep_command(
     trust: TrustedFiles = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json on standard output.")] = False,
 ) -> None:
-    """Measure the effect of settings: train variants on several folds of the training pictures, and compare with a base.
+    """Measure the effect of settings: train variants on folds of the training pictures, and compare with a base.
 
     To continue an interrupted sweep, run the same command again. The test subset is not used.
     """
     from stridednet.cli.train import data_settings
     from stridednet.recipe import parse_override
-    from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, DEFAULT_SEEDS, design_sweep
+    from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, design_sweep
     from stridednet.sweeps.effect import MARGIN
     from stridednet.sweeps.plan import SweepPlan
 
@@ -115,6 +131,7 @@ def sweep_command(
     settings = dict(map(parse_override, assignments or []))
     given = data_settings(labels, labels_from, exclude, skip_empty=skip_empty)
     settings |= {key: value for key, value in given.items() if value is not None}
+    seconds = None if budget is None else parse_duration(budget)
     trusts_plan, trusts_recipe = trusted(trust, plan, recipe)
     # Mistakes are reported before Keras is imported, which takes seconds.
     if plan is not None:
@@ -123,6 +140,8 @@ def sweep_command(
             seeds=seeds,
             folds=folds,
             margin=margin,
+            until=until,
+            budget=seconds,
             recipe=recipe,
             settings=settings,
             one_at_a_time=one_at_a_time or None,
@@ -132,9 +151,11 @@ def sweep_command(
         design = design_sweep(
             dataset,
             vary or [],
-            seeds=DEFAULT_SEEDS if seeds is None else seeds,
+            seeds=seeds,
             folds=DEFAULT_FOLDS if folds is None else folds,
             margin=MARGIN if margin is None else margin,
+            until=until,
+            budget=seconds,
             recipe=recipe or DEFAULT_RECIPE,
             settings=settings,
             one_at_a_time=one_at_a_time,
@@ -148,7 +169,7 @@ def sweep_command(
     claim_process()
     problem: FigureError | None = None
     try:
-        result = run_design(design, out=out, jobs=jobs, observer=sweep_observer(quiet=as_json))
+        result = run_design(design, out=out, jobs=jobs, observer=sweep_observer(design, quiet=as_json))
     except FigureError as error:
         result, problem = error.result, error
     except KeyboardInterrupt:

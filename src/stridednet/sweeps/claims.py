@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from stridednet.errors import InputError
-from stridednet.sweeps.effect import MARGIN, effect, within
+from stridednet.sweeps.effect import MARGIN, effect, not_lower
 from stridednet.sweeps.out_of_fold import Difference
 
 Expected = Literal["higher", "lower", "same", "not lower"]
@@ -25,9 +25,9 @@ def verdict(expected: Expected, found: Difference | None, margin: float = MARGIN
     measured = effect(found, margin)
     if found is None or found.count < 2:
         return "undecided"
-    if expected == "same" and within(found, margin):
+    if expected == "same" and found.same_within(margin):
         return "holds"
-    if expected == "not lower" and (measured == "higher" or found.one_sided[0] >= -margin):
+    if expected == "not lower" and not_lower(found, margin):
         return "holds"
     if measured == "undecided":
         return "undecided"

@@ -2,13 +2,13 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from stridednet.sweeps.axes import Variant, text_of
-from stridednet.sweeps.effect import MARGIN, Effect, effect, effect_text, points, within
+from stridednet.sweeps.effect import MARGIN, Effect, effect, effect_text, points
 from stridednet.sweeps.out_of_fold import LEVEL, Difference, PairedFold, out_of_fold_difference
 from stridednet.sweeps.picture_results import PictureResults
 from stridednet.sweeps.trial import Outcome
@@ -64,7 +64,7 @@ class Comparison:
             return f"accuracy is the {same}"
         if self.effect == "undecided":
             return "the effect on accuracy is undecided"
-        less = f" ({same})" if within(found, self.margin) else ""
+        less = f" ({same})" if found.same_within(self.margin) else ""
         return f"accuracy is {self.effect}{less}"
 
     def _cost(self) -> str:
@@ -81,7 +81,7 @@ def compare(
     outcomes: Sequence[Outcome],
     *,
     margin: float = MARGIN,
-    level: float = LEVEL,
+    level_after: Callable[[int], float] = lambda _: LEVEL,
 ) -> tuple[Comparison, ...]:
     """Compare each variant with the first, which is the base, over the folds that both have finished.
 
@@ -89,7 +89,7 @@ def compare(
         variants: The variants, the base first.
         outcomes: The outcomes of all variants.
         margin: Differences in accuracy of up to this size count as none.
-        level: Confidence level of all intervals together.
+        level_after: Returns the confidence level of all intervals together, after a number of repetitions.
     """
     trials: dict[str, dict[Place, Outcome]] = {variant.name: {} for variant in variants}
     failures: dict[str, list[str]] = {variant.name: [] for variant in variants}
@@ -99,7 +99,7 @@ def compare(
         else:
             trials[outcome.variant][outcome.repetition, outcome.fold] = outcome
     base = trials[variants[0].name]
-    alpha = (1 - level) / max(len(variants) - 1, 1)
+    comparisons = max(len(variants) - 1, 1)
     return tuple(
         _compared(
             variant,
@@ -107,7 +107,8 @@ def compare(
             {} if variant == variants[0] else base,
             failures=tuple(failures[variant.name]),
             margin=margin,
-            level=1 - alpha,
+            comparisons=comparisons,
+            level_after=level_after,
         )
         for variant in variants
     )
@@ -120,13 +121,15 @@ def _compared(
     *,
     failures: tuple[str, ...],
     margin: float,
-    level: float,
+    comparisons: int,
+    level_after: Callable[[int], float],
 ) -> Comparison:
     pairs = [(own[place], base[place]) for place in sorted(own.keys() & base.keys())]
     difference, loss_difference = None, None
     if pairs:
-        difference = out_of_fold_difference([_accuracies(*pair) for pair in pairs], level=level)
-        loss_difference = out_of_fold_difference([_losses(*pair) for pair in pairs], level=level)
+        chosen = {"comparisons": comparisons, "level": level_after(pairs[-1][0].repetition + 1)}
+        difference = out_of_fold_difference([_accuracies(*pair) for pair in pairs], **chosen)  # type: ignore[arg-type]
+        loss_difference = out_of_fold_difference([_losses(*pair) for pair in pairs], **chosen)  # type: ignore[arg-type]
     one = next(iter(own.values()), None)
     adds = [(of_own.multiply_adds, of_base.multiply_adds) for of_own, of_base in pairs]
     known_adds = [(value, of_base) for value, of_base in adds if value is not None and of_base is not None]

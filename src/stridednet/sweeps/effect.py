@@ -26,13 +26,13 @@ def effect(found: Difference | None, margin: float = MARGIN) -> Effect:
         return "higher"
     if found.high < 0:
         return "lower"
-    return "same" if within(found, margin) else "undecided"
+    return "same" if found.same_within(margin) else "undecided"
 
 
-def within(found: Difference, margin: float) -> bool:
-    """Return whether it is certain that a difference is at most ``margin`` in size (two one-sided tests)."""
-    low, high = found.one_sided
-    return low >= -margin and high <= margin
+def not_lower(found: Difference, margin: float = MARGIN) -> bool:
+    """Return whether it is certain that accuracy is not lower by more than the margin (a one-sided test)."""
+    low, _ = found.interval(2 * found.level - 1)
+    return low >= -margin
 
 
 def effect_text(name: Effect, margin: float) -> str:

@@ -1,14 +1,13 @@
 """`sweep` and `run_plan`: train every variant on every fold, compare in pairs, continue if interrupted."""
 
-import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stridednet.data.archive import dataset_name
-from stridednet.data.fold_assignment import Fold
 from stridednet.data.scan import results_inside
 from stridednet.environment import check_keras
 from stridednet.errors import FigureError
@@ -16,19 +15,22 @@ from stridednet.executor.backend import Backend
 from stridednet.lock import locked
 from stridednet.models.catalogue import check_model
 from stridednet.recipe import Recipe
-from stridednet.storage import check_writable, user_path, written_whole
+from stridednet.storage import check_writable, user_path
 from stridednet.sweeps.axes import text_of
+from stridednet.sweeps.budget import Budget, forecast
 from stridednet.sweeps.claims import Verdict, verdict
-from stridednet.sweeps.comparison import Comparison, compare
-from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
+from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, SweepDesign, Until, design_sweep
 from stridednet.sweeps.effect import MARGIN
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.report import write_report
 from stridednet.sweeps.runner import InTurn, Runner
+from stridednet.sweeps.schedule import Schedule
 from stridednet.sweeps.side_by_side import SideBySide
-from stridednet.sweeps.trial import Outcome, Trial
+from stridednet.sweeps.trial import Outcome
+from stridednet.sweeps.trial_store import TrialStore
 
 SWEEPS = Path("runs/sweep")
 
@@ -65,9 +67,11 @@ def sweep(
     dataset: str | os.PathLike[str] | None,
     vary: Sequence[str] | Mapping[str, Sequence[Any]],
     *,
-    seeds: int = DEFAULT_SEEDS,
+    seeds: int | None = None,
     folds: int = DEFAULT_FOLDS,
     margin: float = MARGIN,
+    until: Until | None = None,
+    budget: float | None = None,
     recipe: str | os.PathLike[str] | Recipe = DEFAULT_RECIPE,
     settings: Mapping[str, Any] | None = None,
     one_at_a_time: bool = False,
@@ -87,9 +91,13 @@ def sweep(
     Args:
         dataset: A data set folder, an archive of one, or the name of a built-in data set; None for the recipe's.
         vary: Axes, each as ``KEY=V1,V2,...``, or a mapping from keys to values.
-        seeds: Number of repetitions, each with other seeds and other folds.
+        seeds: Number of repetitions, each with other seeds and other folds; None for 2, or with ``until`` or
+            ``budget`` for at most 12.
         folds: Number of folds; in each repetition, every variant is trained once for each.
         margin: Differences in accuracy up to this size count as none.
+        until: ``"decided"`` to repeat until each effect is certain, or certain to remain undecided. The intervals are
+            then valid at whatever repetition the sweep stops.
+        budget: Seconds after which the sweep ends, if not all is decided earlier.
         recipe: The base: a recipe, the name of a built-in one, or a TOML file.
         settings: Settings by dotted key that override the base recipe's.
         one_at_a_time: Vary one axis at a time around the base instead of all combinations.
@@ -124,6 +132,8 @@ def sweep(
         seeds=seeds,
         folds=folds,
         margin=margin,
+        until=until,
+        budget=budget,
         recipe=recipe,
         settings=settings,
         one_at_a_time=one_at_a_time,
@@ -139,6 +149,8 @@ def run_plan(
     seeds: int | None = None,
     folds: int | None = None,
     margin: float | None = None,
+    until: Until | None = None,
+    budget: float | None = None,
     recipe: str | os.PathLike[str] | Recipe | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -155,6 +167,8 @@ def run_plan(
         seeds: Number of repetitions; None for the plan's.
         folds: Number of folds; None for the plan's.
         margin: Differences in accuracy up to this size count as none; None for the plan's.
+        until: ``"decided"`` to repeat until each effect is certain, or certain to remain undecided.
+        budget: Seconds after which the sweep ends, if not all is decided earlier.
         recipe: The base: a recipe, the name of a built-in one, or a TOML file; None for the plan's.
         settings: Settings by dotted key, in addition to those of the plan's base.
         out: The sweep's folder; None for one in ``runs/sweep``. Finished trials in it are not repeated.
@@ -185,7 +199,15 @@ def run_plan(
     """
     found = plan if isinstance(plan, SweepPlan) else SweepPlan.read(plan, trust=trust)
     design = found.design(
-        dataset, seeds=seeds, folds=folds, margin=margin, recipe=recipe, settings=settings, trust=trust
+        dataset,
+        seeds=seeds,
+        folds=folds,
+        margin=margin,
+        until=until,
+        budget=budget,
+        recipe=recipe,
+        settings=settings,
+        trust=trust,
     )
     return run_design(design, out=out, observer=observer, jobs=jobs, runner=runner)
 
@@ -200,7 +222,7 @@ def run_design(
 ) -> SweepResult:
     """Train what a design describes, and write the sweep's folder; arguments and errors as in `sweep`."""
     observer = observer or SweepObserver()
-    runner = runner or (InTurn() if jobs == 1 else SideBySide(jobs))
+    clock = Budget(design.budget, jobs)
     for message in design.messages:
         observer.on_message(message)
     check_keras()
@@ -217,35 +239,71 @@ def run_design(
     if warning:
         observer.on_message(warning)
     with locked(folder, "sweep"):  # before the data is prepared, which can take minutes
-        trials = list(_trials(design, observer.on_message))
-        return _run_trials(design, trials, folder, runner, observer, backend.device.type)
+        schedule = Schedule(design, Folds(observer.on_message), observer.on_message)
+        with _chosen(runner, jobs) as running:
+            _run_rounds(schedule, TrialStore(folder), running, clock, observer, design)
+        return _written(design, schedule, folder, backend.device.type)
 
 
-def _run_trials(
-    design: SweepDesign,
-    trials: Sequence[Trial],
-    folder: Path,
+@contextmanager
+def _chosen(runner: Runner | None, jobs: int) -> Iterator[Runner]:
+    if runner is not None:
+        yield runner
+    elif jobs == 1:
+        yield InTurn()
+    else:
+        with SideBySide(jobs) as several:
+            yield several
+
+
+def _run_rounds(
+    schedule: Schedule,
+    store: TrialStore,
     runner: Runner,
+    clock: Budget,
     observer: SweepObserver,
-    device_kind: str,
-) -> SweepResult:
-    observer.on_start(design.variants, len(trials))
-    outcomes: dict[tuple[str, Fold], Outcome] = {}
+    design: SweepDesign,
+) -> None:
+    """Run all trials of a schedule that are not in the store, as long as the budget lasts."""
+
+    def finished(outcome: Outcome, *, restored: bool) -> None:
+        schedule.outcomes.append(outcome)
+        clock.count(outcome, restored=restored)
+        observer.on_outcome(outcome, restored=restored)
+        if design.budget is not None and len(schedule.outcomes) == pilot:
+            most = clock.repetitions([variant.name for variant in design.variants], design.folds)
+            observer.on_message(forecast(schedule.comparisons(), most, design.seeds, design.folds))
+
+    pilot = 2 * len(design.variants)  # two folds, from which the variance of trainings can be estimated
+    started = False
     try:
-        for trial, outcome, restored in _outcomes(trials, folder, runner):
-            outcomes[trial.variant.name, trial.fold] = outcome
-            observer.on_outcome(outcome, restored=restored)
+        for trials in schedule.rounds():
+            if not started:
+                observer.on_start(design.variants, schedule.most_trials)
+                started = True
+            known = [(trial, store.restored(trial)) for trial in trials]
+            for _, outcome in known:
+                if outcome is not None:
+                    finished(outcome, restored=True)
+            waiting = [trial for trial, outcome in known if outcome is None]
+            for _, outcome in store.run(clock.affordable(waiting), runner):
+                finished(outcome, restored=False)
+            if clock.over:
+                observer.on_message("the budget is used up")
+                break
     finally:
-        observer.on_end()
-    result = _result(design, folder, tuple(outcomes[trial.variant.name, trial.fold] for trial in trials))
+        if started:
+            observer.on_end()
+
+
+def _written(design: SweepDesign, schedule: Schedule, folder: Path, device_kind: str) -> SweepResult:
+    result = _result(design, folder, schedule)
     problems = write_report(
         folder,
-        design.base,
+        design,
         result.outcomes,
         result.comparisons,
         result.sentences,
-        claim=design.claim,
-        expect=design.expect,
         verdicts=result.verdicts,
         device_kind=device_kind,
     )
@@ -254,42 +312,15 @@ def _run_trials(
     return result
 
 
-def _result(design: SweepDesign, folder: Path, outcomes: tuple[Outcome, ...]) -> SweepResult:
-    comparisons = compare(design.variants, outcomes, margin=design.margin)
+def _result(design: SweepDesign, folder: Path, schedule: Schedule) -> SweepResult:
+    comparisons = schedule.comparisons()
+    places = {variant.name: place for place, variant in enumerate(design.variants)}
+    outcomes = sorted(schedule.outcomes, key=lambda one: (one.repetition, one.fold, places[one.variant]))
     base_values = {axis.key: text_of(design.base.value_of(axis.key)) for axis in design.axes}
     sentences = tuple(comparison.sentence(base_values) for comparison in comparisons[1:])
     differences = {comparison.variant.name: comparison.difference for comparison in comparisons}
     verdicts = {name: verdict(expected, differences[name], design.margin) for name, expected in design.expect.items()}
-    return SweepResult(folder, outcomes, comparisons, sentences, design.claim, verdicts)
-
-
-def _trials(design: SweepDesign, say: Callable[[str], None]) -> Iterator[Trial]:
-    prepared = Folds(say)
-    for repetition in range(design.seeds):
-        for number in range(design.folds):
-            fold = Fold(repetition, number, design.folds)
-            for variant in design.variants:
-                recipe = variant.recipe(design.base).replace({"seed": repetition * design.folds + number})
-                data = prepared.of(recipe, fold)
-                yield Trial(variant, fold, recipe.sized(len(data.split.train), len(data.labels)), data)
-
-
-def _outcomes(trials: Sequence[Trial], folder: Path, runner: Runner) -> Iterator[tuple[Trial, Outcome, bool]]:
-    """Yield the restored outcomes, then the new ones; each of these is on disk before it is yielded."""
-    waiting = []
-    for trial in trials:
-        file = folder / "trials" / f"{trial.key}.json"
-        if file.is_file():
-            # A sweep around another base may have trained the same recipe under another variant's name.
-            outcome = Outcome.from_json(file.read_text(encoding="utf-8"))
-            yield trial, dataclasses.replace(outcome, variant=trial.variant.name), True
-        else:
-            waiting.append(trial)
-    for trial, outcome in runner.run(waiting):
-        if not outcome.error:  # failed trials are repeated by the next call
-            with written_whole(folder / "trials" / f"{trial.key}.json") as beside:
-                beside.write_text(outcome.to_json(), encoding="utf-8")
-        yield trial, outcome, False
+    return SweepResult(folder, tuple(outcomes), comparisons, sentences, design.claim, verdicts)
 
 
 def _name(design: SweepDesign) -> str:

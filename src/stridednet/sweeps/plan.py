@@ -14,7 +14,7 @@ from stridednet.models.own_model import check_named_by
 from stridednet.recipe import Recipe, flat
 from stridednet.storage import user_path
 from stridednet.sweeps.claims import Expected
-from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, DEFAULT_SEEDS, SweepDesign, design_sweep
+from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, SweepDesign, Until, design_sweep
 from stridednet.sweeps.effect import MARGIN
 from stridednet.sweeps.own_models import absolute, short_variant
 
@@ -33,7 +33,7 @@ class SweepPlan(BaseModel):
     claim: str = ""
     parameter: str = ""  # the Conv2D parameter that the claim is about
     recipe: str = DEFAULT_RECIPE
-    seeds: int = Field(default=DEFAULT_SEEDS, ge=1)
+    seeds: int | None = Field(default=None, ge=1)
     folds: int = Field(default=DEFAULT_FOLDS, ge=2)
     margin: float = Field(default=MARGIN, gt=0, lt=1)
     one_at_a_time: bool = False
@@ -57,6 +57,8 @@ class SweepPlan(BaseModel):
         seeds: int | None = None,
         folds: int | None = None,
         margin: float | None = None,
+        until: Until | None = None,
+        budget: float | None = None,
         recipe: str | os.PathLike[str] | Recipe | None = None,
         settings: Mapping[str, Any] | None = None,
         one_at_a_time: bool | None = None,
@@ -69,6 +71,8 @@ class SweepPlan(BaseModel):
             seeds: Number of repetitions.
             folds: Number of folds.
             margin: Differences in accuracy up to this size count as none.
+            until: ``"decided"`` to repeat until each effect is certain; not part of a plan.
+            budget: Seconds after which the sweep ends; not part of a plan.
             recipe: The base: a recipe, the name of a built-in one, or a TOML file.
             settings: Settings by dotted key, in addition to those of the plan's base.
             one_at_a_time: Vary one axis at a time around the base instead of all combinations.
@@ -83,6 +87,8 @@ class SweepPlan(BaseModel):
             seeds=self.seeds if seeds is None else seeds,
             folds=self.folds if folds is None else folds,
             margin=self.margin if margin is None else margin,
+            until=until,
+            budget=budget,
             recipe=self.recipe if recipe is None else recipe,
             settings=self.base | dict(settings or {}),
             one_at_a_time=self.one_at_a_time if one_at_a_time is None else one_at_a_time,

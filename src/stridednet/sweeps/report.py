@@ -10,10 +10,10 @@ from typing import Any
 
 from stridednet.errors import one_line
 from stridednet.machine import device
-from stridednet.recipe import Recipe
 from stridednet.storage import csv_text, write_text, written_whole
-from stridednet.sweeps.claims import Expected, Verdict, verdict_lines
+from stridednet.sweeps.claims import Verdict, verdict_lines
 from stridednet.sweeps.comparison import Comparison
+from stridednet.sweeps.design import SweepDesign
 from stridednet.sweeps.effect import effect_text
 from stridednet.sweeps.figures import draw_accuracy, draw_costs, draw_curves
 from stridednet.sweeps.out_of_fold import Difference
@@ -22,13 +22,11 @@ from stridednet.sweeps.trial import Outcome, trial_name
 
 def write_report(
     folder: Path,
-    base: Recipe,
+    design: SweepDesign,
     outcomes: Sequence[Outcome],
     comparisons: Sequence[Comparison],
     sentences: Sequence[str],
     *,
-    claim: str,
-    expect: Mapping[str, Expected],
     verdicts: Mapping[str, Verdict],
     device_kind: str = "cpu",
 ) -> list[str]:
@@ -36,13 +34,11 @@ def write_report(
 
     Args:
         folder: The sweep's folder.
-        base: The base recipe.
+        design: What was trained, and what its claim expects.
         outcomes: One for each trial.
         comparisons: One for each variant, the base first.
         sentences: One for each variant but the base.
-        claim: The statement that was tested; empty if there was none.
-        expect: What the claim says about the accuracy of a variant, by variant name.
-        verdicts: Whether that holds, for the same names.
+        verdicts: Whether each expectation of the claim holds, by variant name.
         device_kind: What the trials were computed on, ``cpu`` or ``cuda``.
 
     Returns:
@@ -54,7 +50,7 @@ def write_report(
     fields = [field.name for field in dataclasses.fields(Outcome) if field.name != "pictures"]
     rows = [[_cell(getattr(outcome, name)) for name in fields] for outcome in outcomes]
     table = [_numbers(comparison) for comparison in comparisons]
-    write_text(folder / "base.toml", base.to_toml())
+    write_text(folder / "base.toml", design.base.to_toml())
     write_text(folder / "trials.csv", csv_text(fields, rows))
     write_text(
         folder / "comparison.csv", csv_text(table[0], [[_cell(value) for value in row.values()] for row in table])
@@ -64,13 +60,14 @@ def write_report(
         "device": used,
         "comparisons": table,
         "sentences": list(sentences),
-        "claim": claim,
-        "expect": dict(expect),
+        "margin": design.margin,
+        "claim": design.claim,
+        "expect": dict(design.expect),
         "verdicts": dict(verdicts),
     }
     write_text(folder / "comparison.json", json.dumps(content, indent=2) + "\n")
-    claim_section = _claim_section(claim, verdict_lines(expect, verdicts))
-    write_text(folder / "report.md", _page(base, outcomes, comparisons, sentences, claim_section, used))
+    claim_section = _claim_section(design.claim, verdict_lines(design.expect, verdicts))
+    write_text(folder / "report.md", _page(design, outcomes, comparisons, sentences, claim_section, used))
     drawings = {
         "accuracy.png": partial(draw_accuracy, comparisons),
         "costs.png": partial(draw_costs, comparisons),
@@ -170,7 +167,7 @@ def _known(value: float) -> float | None:
 
 
 def _page(
-    base: Recipe,
+    design: SweepDesign,
     outcomes: Sequence[Outcome],
     comparisons: Sequence[Comparison],
     sentences: Sequence[str],
@@ -184,16 +181,16 @@ def _page(
     failures = [f"- {trial_name(outcome)}: {outcome.error}" for outcome in outcomes if outcome.error]
     repetitions = len({outcome.repetition for outcome in outcomes})
     parts = [
-        f"# Sweep on {Path(base.data.dataset).name}, recipe {base.name}",
+        f"# Sweep on {Path(design.base.data.dataset).name}, recipe {design.base.name}",
         "\n".join(f"- {sentence}" for sentence in sentences),
         *claim_section,
         "\n".join(lines),
         f"{repetitions} repetition{'s' if repetitions > 1 else ''}: in each, every training picture is measured once, "
-        f"by models that did not see it ({sizes}). The test subset was not used. Base and variant are paired by picture. "
-        "The intervals cover chance in the pictures and in the training, and have together a confidence level of 95% "
-        "(Bonferroni). Log loss is more sensitive than accuracy, and not the same: it also counts how certain the "
-        "probabilities are. Ratios are medians over the trials; times are compared only between trials on the same "
-        "number of cores.",
+        f"by models that did not see it ({sizes}). The test subset was not used. Base and variant are paired by "
+        "picture. The intervals cover chance in the pictures and in the training, and have together a confidence level "
+        f"of 95% (Bonferroni{', at every possible end' if design.sequential else ''}). Log loss is more sensitive than "
+        "accuracy, and not the same: it also counts how certain the probabilities are. Ratios are medians over the "
+        "trials; times are compared only between trials on the same number of cores.",
         "![accuracy of each variant](accuracy.png)",
         "![accuracy against cost](costs.png)",
         "![learning curves](curves.png)",

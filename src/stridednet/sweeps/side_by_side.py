@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Self
 
 from stridednet.errors import InputError
 from stridednet.machine import cores_of_this_process
@@ -19,7 +20,7 @@ from stridednet.sweeps.worker import request
 
 
 class SideBySide:
-    """Run the trials in ``jobs`` processes.
+    """Run the trials in ``jobs`` processes, which end with the ``with`` block of this object.
 
     Args:
         jobs: Number of processes. The cores are divided evenly; the first processes get those left over.
@@ -32,34 +33,56 @@ class SideBySide:
         cores = cores_of_this_process()
         if not 1 <= jobs <= len(cores):
             raise InputError(f"jobs must be between 1 and {len(cores)}, the number of usable cores. Received: {jobs}")
-        self._shares = [cores[first::jobs] for first in range(jobs)]
+        self._workers = [_Worker(cores[first::jobs]) for first in range(jobs)]
+
+    def __enter__(self) -> Self:
+        """Return this runner; its processes are started as they are needed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill the processes, which are idle unless the sweep was interrupted."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.close()
 
     def run(self, trials: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
-        """Yield each trial with its outcome, in the order in which they finish."""
-        waiting = list(trials)
-        workers = [_Worker(share) for share in self._shares[: len(waiting)]]
-        idle: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in workers:
-            idle.put(worker)
+        """Yield each trial with its outcome, in the order in which they finish.
 
-        def run_one(trial: Trial) -> tuple[Trial, Outcome]:
-            worker = idle.get()
+        A trial is taken from ``trials`` when a process is free for it. The processes stay for the next call.
+        """
+        waiting, taking = iter(trials), Lock()
+        results: SimpleQueue[tuple[Trial, Outcome] | BaseException | None] = SimpleQueue()
+        stopped = False
+
+        def work(worker: _Worker) -> None:
             try:
-                return trial, worker.run(trial)
-            finally:
-                idle.put(worker)
+                while True:
+                    with taking:
+                        trial = None if stopped else next(waiting, None)
+                    if trial is None:
+                        break
+                    results.put((trial, worker.run(trial)))
+            except BaseException as error:  # noqa: BLE001 -- is raised again by the thread that waits for the results
+                results.put(error)
+            results.put(None)
 
-        threads = ThreadPoolExecutor(max(len(workers), 1))
+        threads = [Thread(target=work, args=(worker,), daemon=True) for worker in self._workers]
+        for thread in threads:
+            thread.start()
         try:
-            for done in as_completed([threads.submit(run_one, trial) for trial in waiting]):
-                yield done.result()
-        finally:  # all trials are finished, or the caller has stopped iterating
-            threads.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.kill()
-            threads.shutdown()
-            for worker in workers:
-                worker.close()
+            for _ in threads:
+                while (result := results.get()) is not None:
+                    if isinstance(result, BaseException):
+                        raise result
+                    yield result
+        finally:
+            stopped = True  # the caller has stopped iterating, or all is done
+            if any(thread.is_alive() for thread in threads):
+                for worker in self._workers:
+                    worker.kill()
+            for thread in threads:
+                thread.join()
 
 
 class _Worker:

@@ -50,6 +50,7 @@ class Outcome:
     accuracy: float = 0.0  # on the pictures of the fold
     loss: float = 0.0
     seconds: float = 0.0  # training time without validation
+    elapsed: float = 0.0  # seconds of the whole trial
     predict_ms: float = 0.0  # prediction time per image, in batches
     parameters: int = 0
     multiply_adds: int | None = 0  # per image; None if that of a layer is unknown
@@ -77,6 +78,7 @@ class Outcome:
 def run_trial(trial: Trial) -> Outcome:
     """Train, and measure on the fold; if that fails, return an outcome with the error."""
     place = (trial.variant.name, trial.fold.repetition, trial.fold.number)
+    began = time.perf_counter()
     try:
         executor, history = fit(trial.recipe, trial.data, Backend.choose(trial.recipe.precision))
     except StridedNetError as error:
@@ -92,6 +94,7 @@ def run_trial(trial: Trial) -> Outcome:
         accuracy=val.accuracy,
         loss=val.loss,
         seconds=round(sum(row.seconds for row in history), 4),
+        elapsed=round(time.perf_counter() - began, 4),
         predict_ms=round(1000 * predicting / len(rows), 4),
         parameters=network.parameters,
         multiply_adds=network.multiply_adds,
