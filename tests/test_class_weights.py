@@ -182,8 +182,8 @@ def test_a_sweep_varies_the_setting(uneven: Path, tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr("stridednet.training.setup.Trainer", Recorded)
     settings = SETTINGS | {"epochs": 1}
-    result = sweep(uneven, ["class_weights=none,auto"], seeds=1, settings=settings, out=tmp_path / "sweep")
-    assert [outcome.variant for outcome in result.outcomes] == ["base", "class_weights=auto"]
+    result = sweep(uneven, ["class_weights=none,auto"], seeds=1, folds=2, settings=settings, out=tmp_path / "sweep")
+    assert [outcome.variant for outcome in result.outcomes] == 2 * ["base", "class_weights=auto"]
     assert seen[0] is None
     assert seen[1].argmax() == 1
     assert result.outcomes[0].loss != result.outcomes[1].loss

@@ -92,7 +92,9 @@ def test_two_sweeps_in_one_folder(digits: Path, tmp_path: Path, monkeypatch: pyt
     pictures = copy_digits(digits, tmp_path / "few", "01", 20)
     out = tmp_path / "sweep"
     with locked(out, "sweep"), pytest.raises(RunError, match=rf"^the sweep {out} is being written by another process"):
-        stridednet.sweep(pictures, ["model.stem_kernel=3,5"], seeds=1, settings=SMALL, recipe="tutorial", out=out)
+        stridednet.sweep(
+            pictures, ["model.stem_kernel=3,5"], seeds=1, folds=2, settings=SMALL, recipe="tutorial", out=out
+        )
 
 
 def test_two_processes_resume_one_run(digits: Path, tmp_path: Path) -> None:

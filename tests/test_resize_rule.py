@@ -13,6 +13,7 @@ import stridednet
 from conftest import SMALL
 from stridednet.checking.check import _load
 from stridednet.classifier import Classifier
+from stridednet.data.fold_assignment import Fold
 from stridednet.deploy.export.export import export
 from stridednet.deploy.run_model import RunModel
 from stridednet.deploy.serve.decoding import Decoders
@@ -136,7 +137,10 @@ def test_an_exported_file_states_the_rule(run: Run, tmp_path: Path) -> None:
 def test_check_and_sweeps_use_the_rule(run: Run) -> None:
     checked = _load(run.recipe, Observer())
     folds = Folds(lambda _: None)
-    data, squashed = folds.of(run.recipe), folds.of(run.recipe.replace({"resize": "squash"}))
+    data, squashed = (
+        folds.of(run.recipe, Fold(0, 0, 2)),
+        folds.of(run.recipe.replace({"resize": "squash"}), Fold(0, 0, 2)),
+    )
     for row in (0, 30):
         expected = _expected(run, checked.manifest.pictures[row].path)
         assert np.array_equal(checked.images[checked.stored[row]], expected)
@@ -183,7 +187,7 @@ def test_random_crops_change_nothing_but_the_training(pictures: Path, tmp_path: 
     settings = SETTINGS | {"resize": "crop", "augmentation.scale": [0.25, 1.0], "augmentation.ratio": [0.75, 1.5]}
     run = stridednet.train(pictures, settings=settings, out=tmp_path / "run").run
     assert (run.recipe.source_size, run.recipe.augmentation.ratio) == (2 * SIZE, (0.75, 1.5))
-    data = Folds(lambda _: None).of(run.recipe)
+    data = Folds(lambda _: None).of(run.recipe, Fold(0, 0, 2))
     for row in (0, 30):
         picture = np.asarray(Image.open(data.manifest.pictures[row].path))
         place = data.pictures.stored[row]

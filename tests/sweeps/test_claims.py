@@ -1,42 +1,49 @@
+import math
+
+import numpy as np
 import pytest
 
 from stridednet.errors import InputError
 from stridednet.sweeps.claims import Expected, check_expected, verdict, verdict_lines
-from stridednet.sweeps.statistics import Difference
+from stridednet.sweeps.out_of_fold import Difference, PairedFold, Spread, out_of_fold_difference
 
 
 def interval(low: float, high: float) -> Difference:
-    return Difference((low + high) / 2, low, high, 0.01, 5)
+    """Return a difference whose interval for two one-sided tests is given; the other one is a tenth wider."""
+    half = (high - low) / 2
+    error, mean, degrees = half / 1.645, (low + high) / 2, math.inf
+    spread = Spread(0.0, 0.0, 0.0, 0.0, 1.0)
+    return Difference(mean, mean - 1.96 * error, mean + 1.96 * error, error, degrees, 8, 100, 0.0, 1, 0.95, spread)
 
 
 @pytest.mark.parametrize(
     ("expected", "low", "high", "judged"),
     [
-        ("higher", 0.001, 0.05, "holds"),
-        ("higher", -0.001, 0.05, "undecided"),
-        ("higher", -0.05, -0.001, "does not hold"),
+        ("higher", 0.01, 0.05, "holds"),
+        ("higher", 0.001, 0.05, "undecided"),  # the interval for this question is wider
+        ("higher", -0.05, -0.01, "does not hold"),
         ("higher", -0.009, 0.009, "does not hold"),  # a difference worth the name is ruled out
-        ("lower", -0.05, -0.001, "holds"),
+        ("lower", -0.05, -0.01, "holds"),
         ("lower", -0.05, 0.001, "undecided"),
-        ("lower", 0.001, 0.05, "does not hold"),
+        ("lower", 0.01, 0.05, "does not hold"),
         ("lower", -0.009, 0.009, "does not hold"),
         ("same", -0.009, 0.009, "holds"),
-        ("same", 0.001, 0.009, "holds"),  # measurable, and too small to matter
+        ("same", 0.003, 0.009, "holds"),  # measurable, and too small to matter
         ("same", 0.0, 0.0, "holds"),
         ("same", -0.02, 0.009, "undecided"),
-        ("same", 0.001, 0.02, "does not hold"),
-        ("same", -0.02, -0.001, "does not hold"),
+        ("same", 0.005, 0.02, "does not hold"),
+        ("same", -0.02, -0.005, "does not hold"),
         ("not lower", -0.009, 0.2, "holds"),
         ("not lower", -0.02, 0.2, "undecided"),
-        ("not lower", -0.2, -0.001, "does not hold"),
+        ("not lower", -0.2, -0.05, "does not hold"),
     ],
 )
 def test_a_claim_is_judged_by_the_interval(expected: Expected, low: float, high: float, judged: str) -> None:
     assert verdict(expected, interval(low, high)) == judged
 
 
-def test_one_seed_or_none_decides_nothing() -> None:
-    one = Difference(0.1, float("nan"), float("nan"), float("nan"), 1)
+def test_one_training_or_none_decides_nothing() -> None:
+    one = out_of_fold_difference([PairedFold(0, np.arange(4), np.array([1.0, 0.0, 0.0, 1.0]))])
     assert verdict("higher", one) == verdict("same", None) == "undecided"
 
 

@@ -7,6 +7,7 @@ import pytest
 from stridednet.errors import DataError, InputError, RecipeError
 from stridednet.sweeps.design import design_sweep
 from stridednet.sweeps.plan import SweepPlan
+from stridednet.sweeps.sequential import MOST_REPETITIONS
 
 VARY = {"model.stem_kernel": [3, 5]}
 
@@ -15,7 +16,13 @@ def test_a_design_has_the_base_with_its_overrides_and_the_variants() -> None:
     design = design_sweep("digits", VARY, settings={"model.stem_kernel": 5, "epochs": 2})
     assert (design.base.name, design.base.epochs, design.base.data.dataset) == ("fast", 2, "digits")
     assert [variant.name for variant in design.variants] == ["base", "model.stem_kernel=3"]
-    assert (design.seeds, design.one_at_a_time, design.claim, design.expect) == (5, False, "", {})
+    assert (design.seeds, design.folds, design.margin, design.sequential) == (2, 4, 0.01, False)
+    assert (design.one_at_a_time, design.claim, design.expect) == (False, "", {})
+
+
+def test_a_design_that_stops_by_itself_has_a_greatest_number_of_repetitions() -> None:
+    assert design_sweep("digits", VARY, until="decided").seeds == MOST_REPETITIONS
+    assert design_sweep("digits", VARY, budget=60.0, seeds=3).seeds == 3
 
 
 def test_arguments_override_the_plan() -> None:
@@ -35,6 +42,10 @@ def test_arguments_override_the_plan() -> None:
     ("arguments", "error", "message"),
     [
         ({"seeds": 0}, InputError, "seeds must be at least 1. Received: 0"),
+        ({"folds": 1}, InputError, "folds must be at least 2. Received: 1"),
+        ({"margin": 1.0}, InputError, "margin must be a difference in accuracy between 0 and 1. Received: 1.0"),
+        ({"seeds": 1, "until": "decided"}, InputError, "seeds must be between 2 and"),
+        ({"budget": float("nan")}, InputError, "budget must be a positive number of seconds. Received: nan"),
         ({"vary": {}}, InputError, "needs at least one axis"),
         ({"vary": {"model.stem_kernl": [3]}}, RecipeError, "did you mean model.stem_kernel"),
         ({"settings": {"epochs": 0}}, RecipeError, "Received: 0"),

@@ -63,18 +63,18 @@ def kept() -> Keeping:
 @pytest.fixture(scope="module")
 def finished(pictures: Path, kept: Keeping) -> SweepResult:
     out = pictures.with_name("finished")
-    return sweep(pictures, VARY, seeds=2, settings=SMALL, out=out, runner=kept)
+    return sweep(pictures, VARY, seeds=1, folds=2, settings=SMALL, out=out, runner=kept)
 
 
-def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> None:
+def test_every_variant_has_every_fold_and_its_files(finished: SweepResult) -> None:
     names = [
         "base",
         "model.stem_kernel=3",
         "model.stem_kernel=3, model.downsample=max_pool",
         "model.downsample=max_pool",
     ]
-    assert [(outcome.seed, outcome.variant) for outcome in finished.outcomes] == [
-        (seed, name) for seed in (0, 1) for name in names
+    assert [(outcome.repetition, outcome.fold, outcome.variant) for outcome in finished.outcomes] == [
+        (0, fold, name) for fold in (0, 1) for name in names
     ]
     assert sorted(path.name for path in finished.folder.iterdir()) == [
         "accuracy.png", "base.toml", "comparison.csv", "comparison.json", "costs.png", "curves.png", "report.md",
@@ -100,39 +100,55 @@ def test_every_variant_has_every_seed_and_its_files(finished: SweepResult) -> No
 
 def test_a_curve_has_the_epochs_that_were_validated(pictures: Path, tmp_path: Path) -> None:
     settings = SMALL | {"epochs": 3}
-    result = sweep(pictures, {"validation_freq": [1, 2]}, seeds=1, settings=settings, out=tmp_path / "sweep")
-    every, some = (outcome.curve for outcome in result.outcomes)
+    result = sweep(pictures, {"validation_freq": [1, 2]}, seeds=1, folds=2, settings=settings, out=tmp_path / "sweep")
+    every, some = (outcome.curve for outcome in result.outcomes[:2])
     assert None not in every
     assert some == (None, *every[1:])
     assert result.outcomes[1].accuracy == some[-1]
-    assert sweep(pictures, {"validation_freq": [1, 2]}, seeds=1, settings=settings, out=tmp_path / "sweep") == result
+    assert (
+        sweep(pictures, {"validation_freq": [1, 2]}, seeds=1, folds=2, settings=settings, out=tmp_path / "sweep")
+        == result
+    )
 
 
-def test_comparisons_are_paired_by_seed(finished: SweepResult) -> None:
-    accuracy = {(outcome.variant, outcome.seed): outcome.accuracy for outcome in finished.outcomes}
+def test_comparisons_are_paired_by_picture(finished: SweepResult, kept: Keeping) -> None:
+    # A picture of the training images is measured once, so that the mean difference is that of the numbers of errors.
+    right = {
+        variant.variant.name: sum(
+            int(outcome.pictures.correct.sum())
+            for outcome in finished.outcomes
+            if outcome.variant == variant.variant.name and outcome.pictures is not None
+        )
+        for variant in finished.comparisons
+    }
     for comparison in finished.comparisons[1:]:
-        pairs = [accuracy[comparison.variant.name, seed] - accuracy["base", seed] for seed in (0, 1)]
-        assert comparison.difference is not None
-        assert comparison.difference.mean == pytest.approx(np.mean(pairs))
-        assert comparison.difference.count == 2
+        found = comparison.difference
+        assert found is not None
+        assert found.mean == pytest.approx((right[comparison.variant.name] - right["base"]) / 90)
+        assert (found.count, found.pictures) == (2, 90)
+    rows = [outcome.pictures.rows for outcome in finished.outcomes if outcome.pictures and outcome.variant == "base"]
+    split = kept.trials[0].data.split
+    assert sorted(np.concatenate(rows)) == sorted([*split.train, *split.val])
     pooled = finished.comparisons[3]
     assert pooled.multiply_add_ratio > 1.5  # unstrided convolutions have four times the outputs
     assert pooled.parameter_ratio == 1
 
 
-def test_a_seed_shares_its_pictures_and_first_weights(finished: SweepResult, kept: Keeping) -> None:
+def test_a_fold_shares_its_pictures_and_first_weights(finished: SweepResult, kept: Keeping) -> None:
     from stridednet.models.catalogue import build_model
 
     assert len(finished.outcomes) == len(kept.trials)
-    by_seed = {seed: [trial for trial in kept.trials if trial.seed == seed] for seed in (0, 1)}
-    for trials in by_seed.values():
+    by_fold = [[trial for trial in kept.trials if trial.fold.number == number] for number in (0, 1)]
+    for trials in by_fold:
         assert len({trial.data.hash for trial in trials}) == 1
-    assert by_seed[0][0].data.hash != by_seed[1][0].data.hash
+        assert len({trial.recipe.seed for trial in trials}) == 1
+    assert by_fold[0][0].data.hash != by_fold[1][0].data.hash
+    assert by_fold[0][0].recipe.seed != by_fold[1][0].recipe.seed
     test = {tuple(trial.data.split.test) for trial in kept.trials}
     assert len(test) == 1
-    for trial in kept.trials:  # test stays out, and val is drawn from what was to be trained on
+    for trial in kept.trials:  # test stays out
         split = trial.data.split
-        assert (len(split.train), len(split.val), len(split.test)) == (67, 23, 30)  # 120 * 0.75 = 90, and 90 * 0.25
+        assert (len(split.train), len(split.val), len(split.test)) == (45, 45, 30)  # 120 * 0.75 = 90, in two folds
         assert not set(split.test) & (set(split.train) | set(split.val))
     import keras
 
@@ -141,25 +157,29 @@ def test_a_seed_shares_its_pictures_and_first_weights(finished: SweepResult, kep
         model = build_model(trial.recipe.model, 20, 3)
         return keras.ops.convert_to_numpy(model.get_layer("probabilities").kernel)
 
-    base, other, _, _ = by_seed[0]
+    base, other, _, _ = by_fold[0]
     np.testing.assert_array_equal(dense_weights(base), dense_weights(other))
-    assert abs(dense_weights(base) - dense_weights(by_seed[1][0])).max() > 0.01
+    assert abs(dense_weights(base) - dense_weights(by_fold[1][0])).max() > 0.01
 
 
 def test_finished_trials_are_not_repeated_and_new_ones_are_added(finished: SweepResult, pictures: Path) -> None:
     observer, runner = Recorder(), Keeping()
-    again = sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, observer=observer, runner=runner)
+    again = sweep(
+        pictures, VARY, seeds=1, folds=2, settings=SMALL, out=finished.folder, observer=observer, runner=runner
+    )
     assert not runner.trials
     assert all(restored for _, restored in observer.outcomes)
     assert again.outcomes == finished.outcomes
-    third = sweep(pictures, VARY[:1], seeds=3, settings=SMALL, out=finished.folder, runner=runner)
-    assert [trial.seed for trial in runner.trials] == [2, 2]
-    assert len(third.outcomes) == 6
+    more = sweep(pictures, VARY[:1], seeds=2, folds=2, settings=SMALL, out=finished.folder, runner=runner)
+    assert [(trial.fold.repetition, trial.recipe.seed) for trial in runner.trials] == [(1, 2), (1, 2), (1, 3), (1, 3)]
+    assert len(more.outcomes) == 8
 
 
 def test_a_trial_of_a_sweep_around_another_base_is_named_anew(finished: SweepResult, pictures: Path) -> None:
     settings, runner = SMALL | {"model.stem_kernel": 3}, Keeping()
-    turned = sweep(pictures, ["model.stem_kernel=7"], seeds=2, settings=settings, out=finished.folder, runner=runner)
+    turned = sweep(
+        pictures, ["model.stem_kernel=7"], seeds=1, folds=2, settings=settings, out=finished.folder, runner=runner
+    )
     assert not runner.trials
     assert [outcome.variant for outcome in turned.outcomes] == 2 * ["base", "model.stem_kernel=7"]
     found, mirrored = turned.comparisons[1].difference, finished.comparisons[1].difference
@@ -171,7 +191,8 @@ def test_a_trial_of_a_sweep_around_another_base_is_named_anew(finished: SweepRes
 def test_a_plan_is_run_and_its_claim_judged(pictures: Path, tmp_path: Path) -> None:
     plan = SweepPlan(
         claim="Small networks are worse.",
-        seeds=2,
+        seeds=1,
+        folds=2,
         base=SMALL | {"epochs": 1},
         vary={"model.filters": [[8, 16], [4]], "model.dense_units": [32, 8]},
         expect={"model.filters=[4]": "lower"},
@@ -200,21 +221,22 @@ def test_a_trial_that_fails_is_a_row_that_says_why(pictures: Path, tmp_path: Pat
         pictures,
         ["model.stem_kernel=3,21"],
         seeds=1,
+        folds=2,
         settings=SMALL | {"epochs": 1},
         out=tmp_path / "out",
     )
     failed = [outcome for outcome in result.outcomes if outcome.error]
-    assert [outcome.variant for outcome in failed] == ["model.stem_kernel=21"]
+    assert [outcome.variant for outcome in failed] == 2 * ["model.stem_kernel=21"]
     assert "cannot be built" in failed[0].error
     sentence = next(text for text in result.sentences if "21" in text)
     assert "could not be compared: StridedNet cannot be built" in sentence
     assert failed[0].error in (tmp_path / "out" / "report.md").read_text()
-    assert len(list((tmp_path / "out" / "trials").iterdir())) == len(result.outcomes) - 1
+    assert len(list((tmp_path / "out" / "trials").iterdir())) == len(result.outcomes) - 2
 
 
 def test_where_all_fail_there_is_still_a_report(pictures: Path, tmp_path: Path) -> None:
     settings = SMALL | {"epochs": 1, "model.stem_kernel": 23}
-    result = sweep(pictures, ["model.stem_kernel=21"], seeds=1, settings=settings, out=tmp_path / "out")
+    result = sweep(pictures, ["model.stem_kernel=21"], seeds=1, folds=2, settings=settings, out=tmp_path / "out")
     assert all(outcome.error for outcome in result.outcomes)
     assert "Trials that failed" in (tmp_path / "out" / "report.md").read_text()
 
@@ -228,7 +250,7 @@ def test_a_figure_that_cannot_be_drawn_loses_nothing(
     monkeypatch.setattr("stridednet.sweeps.report.draw_costs", no_fonts)
     (finished.folder / "report.md").unlink()
     with pytest.raises(FigureError, match=r"^the sweep .* is finished, but costs\.png is missing: RuntimeError: no f"):
-        sweep(pictures, VARY, seeds=2, settings=SMALL, out=finished.folder, runner=Keeping())
+        sweep(pictures, VARY, seeds=1, folds=2, settings=SMALL, out=finished.folder, runner=Keeping())
     assert (finished.folder / "report.md").is_file()
 
 
@@ -243,6 +265,10 @@ def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: 
             sweep(pictures, vary, out=tmp_path / "out")
     with pytest.raises(InputError, match="seeds must be at least 1"):
         sweep(pictures, VARY, seeds=0, out=tmp_path / "out")
+    with pytest.raises(InputError, match="folds must be at least 2"):
+        sweep(pictures, VARY, folds=1, out=tmp_path / "out")
+    with pytest.raises(InputError, match="budget must be a positive number"):
+        sweep(pictures, VARY, budget=0.0, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

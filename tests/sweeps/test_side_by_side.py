@@ -39,23 +39,23 @@ def test_trials_in_processes_of_their_own_end_as_in_this_one(digits: Path, tmp_p
     own.write_text(OWN_MODELS)
     # The trial behind the one that takes its process along is trained all the same, by a new process.
     vary = {"model.name": [f"{own}:killed", f"{own}:talkative", "vgg"]}
-    result = sweep(pictures, vary, seeds=1, settings=SETTINGS, out=tmp_path / "jobs", jobs=2)
+    result = sweep(pictures, vary, seeds=1, folds=2, settings=SETTINGS, out=tmp_path / "jobs", jobs=2)
     killed = next(outcome for outcome in result.outcomes if outcome.error)
     assert "killed" in killed.variant
     assert killed.error.startswith("the process of this trial was killed by signal 9")
     assert "was killed by signal 9" in (tmp_path / "jobs" / "report.md").read_text()
 
     rest = {"model.name": vary["model.name"][1:]}
-    alone = sweep(pictures, rest, seeds=1, settings=SETTINGS, out=tmp_path / "alone")
+    alone = sweep(pictures, rest, seeds=1, folds=2, settings=SETTINGS, out=tmp_path / "alone")
     trained = [outcome for outcome in result.outcomes if not outcome.error]
     assert [outcome.variant for outcome in trained] == [outcome.variant for outcome in alone.outcomes]
     for here, there in zip(alone.outcomes, trained, strict=True):
-        assert there.accuracy == pytest.approx(here.accuracy, abs=0.1)  # sums are not divided alike: 2 of 23 pictures
+        assert there.accuracy == pytest.approx(here.accuracy, abs=0.1)  # sums are not divided alike: 4 of 45 pictures
         assert (there.parameters, there.train_images) == (here.parameters, here.train_images)
         assert there.cores == -(-usable_cores() // 2) or there.cores == usable_cores() // 2
         assert here.cores == usable_cores()
     # Finished trials are not repeated, whoever trained them.
-    again = sweep(pictures, rest, seeds=1, settings=SETTINGS, out=tmp_path / "jobs")
+    again = sweep(pictures, rest, seeds=1, folds=2, settings=SETTINGS, out=tmp_path / "jobs")
     assert again.outcomes == tuple(trained)
 
 
