@@ -96,14 +96,20 @@ def fit_all(folder: Path) -> None:
         f"variant {correlation(other[left], other[right]):.3f}, same seed {correlation(base, other):.3f}, "
         f"other seed {correlation(base[left], other[right]):.3f}"
     )
-    pairs = {name: found[name]["test"] * 1.0 - found[name[: -len("base")] + "variant"]["test"] for name in found if "base" in name}
+    pairs = {
+        name: found[name]["test"] * 1.0 - found[name[: -len("base")] + "variant"]["test"]
+        for name in found
+        if "base" in name
+    }
     crossed = np.array([pair for name, pair in pairs.items() if name.startswith("fold")])
     of_training, n = crossed.mean(axis=1), crossed.shape[1]
     rest = crossed - of_training[:, None] - crossed.mean(axis=0) + crossed.mean()
     noise = (rest**2).sum() / (len(crossed) - 1) / (n - 1) / n
     excess = of_training.var(ddof=1) - noise
     slope = norm.pdf(norm.ppf(1 - crossed_accuracy(found)))
-    print(f"variance of trainings: {1e4 * excess:.2f} square points; as `training`: {(max(0, excess) / 2) ** 0.5 / slope:.3f}")
+    print(
+        f"variance of trainings: {1e4 * excess:.2f} square points; as `training`: {(max(0, excess) / 2) ** 0.5 / slope:.3f}"
+    )
     draws = {int(name.split("-")[1]) for name in found if name.startswith("half")}
     if draws:
         halves = np.array(

@@ -158,9 +158,7 @@ class Difference:
         return next((number for number in numbers if self.half_width_after(number, folds) <= half), None)
 
 
-def out_of_fold_difference(
-    folds: Sequence[PairedFold], *, comparisons: int = 1, level: float = LEVEL
-) -> Difference:
+def out_of_fold_difference(folds: Sequence[PairedFold], *, comparisons: int = 1, level: float = LEVEL) -> Difference:
     """Return the mean difference between a variant and the base, from folds of one or more repetitions.
 
     Repetitions may be incomplete, and folds of different sizes.
@@ -217,9 +215,7 @@ def _weight(trainings: float) -> float:
     return 1.0 if math.isinf(trainings) else (trainings - 1) / (trainings - 1 + _TYPICAL_WEIGHT)
 
 
-def _freedom(
-    variance: float, pictures: float, count: int, between: float, share: float, trainings: float
-) -> float:
+def _freedom(variance: float, pictures: float, count: int, between: float, share: float, trainings: float) -> float:
     """Return the degrees of freedom after Satterthwaite of a variance with a part of pictures and one of trainings.
 
     An estimated variance of trainings of 0 is as uncertain as any other: what counts is that between folds.
