@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +81,7 @@ def compare(
     outcomes: Sequence[Outcome],
     *,
     margin: float = MARGIN,
-    level_after: Callable[[int], float] = lambda _: LEVEL,
+    level: float = LEVEL,
 ) -> tuple[Comparison, ...]:
     """Compare each variant with the first, which is the base, over the folds that both have finished.
 
@@ -89,7 +89,7 @@ def compare(
         variants: The variants, the base first.
         outcomes: The outcomes of all variants.
         margin: Differences in accuracy of up to this size count as none.
-        level_after: Returns the confidence level of all intervals together, after a number of repetitions.
+        level: Confidence level of all intervals together.
     """
     trials: dict[str, dict[Place, Outcome]] = {variant.name: {} for variant in variants}
     failures: dict[str, list[str]] = {variant.name: [] for variant in variants}
@@ -108,7 +108,7 @@ def compare(
             failures=tuple(failures[variant.name]),
             margin=margin,
             comparisons=comparisons,
-            level_after=level_after,
+            level=level,
         )
         for variant in variants
     )
@@ -122,14 +122,15 @@ def _compared(
     failures: tuple[str, ...],
     margin: float,
     comparisons: int,
-    level_after: Callable[[int], float],
+    level: float,
 ) -> Comparison:
     pairs = [(own[place], base[place]) for place in sorted(own.keys() & base.keys())]
     difference, loss_difference = None, None
     if pairs:
-        chosen = {"comparisons": comparisons, "level": level_after(pairs[-1][0].repetition + 1)}
-        difference = out_of_fold_difference([_accuracies(*pair) for pair in pairs], **chosen)  # type: ignore[arg-type]
-        loss_difference = out_of_fold_difference([_losses(*pair) for pair in pairs], **chosen)  # type: ignore[arg-type]
+        difference, loss_difference = (
+            out_of_fold_difference([of(*pair) for pair in pairs], comparisons=comparisons, level=level)
+            for of in (_accuracies, _losses)
+        )
     one = next(iter(own.values()), None)
     adds = [(of_own.multiply_adds, of_base.multiply_adds) for of_own, of_base in pairs]
     known_adds = [(value, of_base) for value, of_base in adds if value is not None and of_base is not None]
