@@ -63,7 +63,8 @@ def _shortened(line: str) -> list[str]:
         return [*arguments, *([] if named else ["-d", "pictures"]), "-e", "1"]
     if arguments[0] == "sweep":
         few = ["pictures" if argument == "digits" else argument for argument in arguments]
-        return [*few, "--set", "epochs=1", "--seeds", "1"]
+        stops = {"--budget", "--until"} & set(arguments)
+        return [*few, "--set", "epochs=1", "--folds", "2", "--seeds", "2" if stops else "1"]
     return arguments
 
 
