@@ -18,7 +18,14 @@ def outcomes(
     base: list[list[int]], other: list[list[int]], seconds: tuple[float, float] = (10.0, 8.0), pictures: int = 1000
 ) -> list[Outcome]:
     """Return the outcomes of one repetition whose folds have these wrong answers."""
-    shared = {"train_images": 3000, "val_images": pictures, "predict_ms": 1.0, "parameters": 100, "multiply_adds": 1000}
+    shared = {
+        "train_images": 3000,
+        "val_images": pictures,
+        "predict_ms": 1.0,
+        "parameters": 100,
+        "multiply_adds": 1000,
+        "cores": 1,
+    }
     found = []
     for variant, wrong, time in ((BASE, base, seconds[0]), (OTHER, other, seconds[1])):
         for fold, places in enumerate(wrong):
@@ -127,6 +134,12 @@ def test_times_are_only_compared_on_as_many_cores() -> None:
     found = outcomes(few(1, 1), few(1, 1), (4.0, 6.0))
     found = [replace(outcome, cores=2 if outcome.fold == 0 else 1) for outcome in found]
     found[-1] = replace(found[-1], cores=2, seconds=100.0)  # its partner was trained on one
+    assert compare((BASE, OTHER), found)[1].time_ratio == pytest.approx(1.5)
+
+
+def test_times_of_trials_beside_other_work_are_not_compared() -> None:
+    found = [replace(outcome, cores=int(outcome.fold > 0)) for outcome in outcomes(few(1, 1), few(1, 1), (4.0, 6.0))]
+    found[0] = replace(found[0], seconds=100.0)
     assert compare((BASE, OTHER), found)[1].time_ratio == pytest.approx(1.5)
 
 

@@ -96,6 +96,13 @@ def test_where_only_more_pictures_would_decide_the_sweep_ends(digits: Path, tmp_
     assert max(trial.fold.repetition for trial in runner.trials) == 1
 
 
+def test_a_variant_that_cannot_be_trained_does_not_fail_again_and_again(pictures: Path, tmp_path: Path) -> None:
+    result = sweep(
+        pictures, {"model.stem_kernel": [21]}, folds=2, until="decided", settings=SETTINGS, out=tmp_path / "sweep"
+    )
+    assert [outcome.variant for outcome in result.outcomes if outcome.error] == 4 * ["model.stem_kernel=21"]
+
+
 def test_a_budget_lets_through_what_ends_in_time(pictures: Path, tmp_path: Path) -> None:
     clock = Budget(100.0, jobs=1)
     trial = _trial(pictures, tmp_path)

@@ -144,7 +144,7 @@ def _compared(
     one = next(iter(own.values()), None)
     adds = [(of_own.multiply_adds, of_base.multiply_adds) for of_own, of_base in pairs]
     known_adds = [(value, of_base) for value, of_base in adds if value is not None and of_base is not None]
-    timed = [(of_own, of_base) for of_own, of_base in pairs if of_own.cores == of_base.cores]
+    timed = [(of_own, of_base) for of_own, of_base in pairs if of_own.cores == of_base.cores > 0]
     return Comparison(
         variant,
         count=len(own),

@@ -67,7 +67,7 @@ class Schedule:
     def _settled(self, variant: Variant) -> bool:
         found = next(one for one in self.comparisons() if one.variant == variant)
         if found.difference is None:
-            return False
+            return bool(found.failures)  # each repetition would fail again
         if found.effect != "undecided":
             self._say(f"{variant.name}: {effect_text(found.effect, self._design.margin)}; {found.count} trials")
             return True
