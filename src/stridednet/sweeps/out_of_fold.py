@@ -14,8 +14,8 @@ Two things would make it another number if the sweep were done again, and each h
 - *Trainings.* Another seed gives a network that is better or worse on all pictures of its fold. This is the variance
   between the means of the folds beyond what their pictures explain, a component of variance as in a one-way analysis.
   A few trainings measure it badly, so that the estimate is moved towards what was typical of real sweeps, with the
-  weight of ten trainings. Repetitions average most of it out. They cannot average out what all trainings of a sweep have
-  in common because they learn from one data set; Nadeau and Bengio 2003, "Inference for the Generalization Error"
+  weight of ten trainings. Repetitions average most of it out. They cannot average out what all trainings of a sweep
+  have in common because they learn from one data set; Nadeau and Bengio 2003, "Inference for the Generalization Error"
   (doi:10.1023/A:1024068626366), add a share of the variance for it, and so does this module.
 
 The sum has degrees of freedom after Satterthwaite 1946, "An Approximate Distribution of Estimates of Variance
@@ -45,7 +45,7 @@ _MOST_REPETITIONS = 1000
 # Fitted to real sweeps, as said in docs/measure.md.
 _TYPICAL = 0.002  # variance of trainings divided by that of a picture's paired difference
 _TYPICAL_WEIGHT = 10  # trainings
-_COMMON = 0.1  # the part of the variance of trainings that all trainings of a sweep have in common
+_COMMON = 0.15  # the part of the variance of trainings that all trainings of a sweep have in common
 
 
 @dataclass(frozen=True)
