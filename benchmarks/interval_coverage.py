@@ -12,8 +12,8 @@ pictures, training sets and seeds. Of 1, 3 and 8 comparisons, numbers are:
 - false: how often, if there is no effect, any variant of a sweep gets one;
 - half width, in points, and how often a variant without effect is certainly the same within one point.
 
-Power is for one comparison, from a quarter of the sweeps. The second table is of sweeps with three variants that stop: each variant at the first
-planned look (`stridednet.sweeps.sequential`) that gives a verdict.
+Power is for one comparison, from a quarter of the sweeps. The second table is of sweeps with three variants that stop:
+each variant at the first planned look (`stridednet.sweeps.sequential`) that gives a verdict.
 """
 
 import argparse
