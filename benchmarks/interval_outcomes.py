@@ -107,9 +107,8 @@ def fit_all(folder: Path) -> None:
     noise = (rest**2).sum() / (len(crossed) - 1) / (n - 1) / n
     excess = of_training.var(ddof=1) - noise
     slope = norm.pdf(norm.ppf(1 - crossed_accuracy(found)))
-    print(
-        f"variance of trainings: {1e4 * excess:.2f} square points; as `training`: {(max(0, excess) / 2) ** 0.5 / slope:.3f}"
-    )
+    latent = (max(0, excess) / 2) ** 0.5 / slope
+    print(f"variance of trainings: {1e4 * excess:.2f} square points; as `training`: {latent:.3f}")
     draws = {int(name.split("-")[1]) for name in found if name.startswith("half")}
     if draws:
         halves = np.array(

@@ -2,8 +2,8 @@
 
 A network answers a picture correctly if a latent quantity is above 0. It is the sum of the picture's difficulty for all
 networks (`common`) and for networks of one variant (`own`), of what base and variant share by having the same seed
-(`shared`), of noise, which makes the variance of these 1, and of how good the training is on all pictures (`training`, a
-standard deviation). A fraction `of_set` of the variance of a training is the sum of influences of the pictures in its
+(`shared`), of noise, which makes the variance of these 1, and of how good the training is on all pictures (`training`,
+a standard deviation). A fraction `of_set` of the variance of a training is the sum of influences of the pictures in its
 training set, so that trainings whose sets overlap hang together, and all trainings of a sweep share the luck of their
 data set.
 """

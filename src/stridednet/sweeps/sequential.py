@@ -13,6 +13,7 @@ common, the further apart are these times, and the higher must the level be; her
 """
 
 import functools
+import itertools
 import math
 from typing import Literal
 
@@ -90,7 +91,7 @@ def crossing(bound: float, times: NDArray[np.float64]) -> float:
     edge = bound * math.sqrt(times[0])
     at = nodes * edge
     density = _normal(at, times[0]) * weights * edge
-    for before, now in zip(times[:-1], times[1:], strict=True):
+    for before, now in itertools.pairwise(times.tolist()):
         edge = bound * math.sqrt(now)
         reached = nodes * edge
         density = _normal(reached[:, None] - at, now - before) @ density * weights * edge
