@@ -75,14 +75,12 @@ class Spread:
         answer: Variance of a single answer around that of its picture.
         training: Variance over trainings of what all answers of a training have in common.
         step: Square of the typical size of a picture's mean difference; 0 for results that are not right or wrong.
-        fold: Mean number of pictures in a fold.
     """
 
     picture: float
     answer: float
     training: float
     step: float
-    fold: float
 
 
 @dataclass(frozen=True)
@@ -192,7 +190,7 @@ def out_of_fold_difference(folds: Sequence[PairedFold], *, comparisons: int = 1,
     single = float(np.clip((within - between_pictures) / (1 - average), 0, within)) if average < 1 else 0.0
     picture_variance = max(0.0, between_pictures - single * average)
     if count == 1:
-        spread = Spread(picture_variance, single, math.nan, step, float(sizes.mean()))
+        spread = Spread(picture_variance, single, math.nan, step)
         unknown = math.nan
         return Difference(mean, unknown, unknown, unknown, unknown, 1, n, unknown, comparisons, level, spread)
     # The share of each training in the mean; sums to 1.
@@ -208,7 +206,7 @@ def out_of_fold_difference(folds: Sequence[PairedFold], *, comparisons: int = 1,
     freedom = _freedom(variance, between_pictures / n, n, between, share, count)
     error, floor = math.sqrt(variance), step / n**2
     half = _half_width(error, freedom, floor, 1 - (1 - level) / comparisons)
-    spread = Spread(picture_variance, single, of_trainings, step, float(sizes.mean()))
+    spread = Spread(picture_variance, single, of_trainings, step)
     return Difference(mean, mean - half, mean + half, error, freedom, count, n, floor, comparisons, level, spread)
 
 
