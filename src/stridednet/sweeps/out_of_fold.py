@@ -12,13 +12,13 @@ Two things would make it another number if the sweep were done again, and each h
   "Cross-validation Confidence Intervals for Test Error" (arXiv:2007.12671). It includes what is random in each single
   answer, which repetitions average out.
 - *Trainings.* Another seed gives a network that is better or worse on all pictures of its fold. This is the variance
-  between the means of the folds beyond what their pictures explain, a component of variance as in a one-way analysis.
-  A few trainings measure it badly, so that the estimate is moved, with the weight of eight trainings, towards what was
-  typical of real sweeps: the more answers differ between variant and base, the more do they differ in one direction by
-  chance; the standard deviation is 0.16 of the part that differs. Repetitions average most of it out. They cannot
-  average out what all trainings of a sweep have in common because they learn from one data set; Nadeau and Bengio 2003,
-  "Inference for the Generalization Error" (doi:10.1023/A:1024068626366), add a share of the variance for it, and so
-  does this module.
+  between the means of the folds beyond what their pictures explain, a component of variance as in a one-way analysis. A
+  few trainings measure it badly, so that the estimate is moved, with the weight of eight trainings, towards what real
+  sweeps suggest: the more answers differ between variant and base, the more do they differ in one direction by chance.
+  The standard deviation was 0.05 to 0.17 of the part that differs; 0.16 is on the safe side. Repetitions average most
+  of it out. They cannot average out what all trainings of a sweep have in common because they learn from one data set;
+  Nadeau and Bengio 2003, "Inference for the Generalization Error" (doi:10.1023/A:1024068626366), add a share of the
+  variance for it, and so does this module.
 
 The sum has degrees of freedom after Satterthwaite 1946, "An Approximate Distribution of Estimates of Variance
 Components" (doi:10.2307/3002019); with several comparisons, each interval has the level
@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 _MOST_REPETITIONS = 1000
 
-# Chosen with real sweeps and simulated ones that are fitted to them; see docs/measure.md.
+# Chosen on simulated sweeps that are fitted to four pairs of real networks; see benchmarks/interval_outcomes.py.
 _TYPICAL = 0.16  # standard deviation of trainings, divided by the variance of a picture's difference
 _TYPICAL_WEIGHT = 8  # trainings
 _COMMON = 0.15  # the part of the variance of trainings that all trainings of a sweep have in common
