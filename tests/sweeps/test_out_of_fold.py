@@ -34,7 +34,7 @@ def test_by_hand() -> None:
     assert found.spread.training == 0
     assert found.error == pytest.approx(math.sqrt(1 / 12 / 4))
     # Degrees of freedom: pictures (1/48)^2 / 3; trainings, each a quarter, with what they have in common.
-    share = (1 / 4 + out_of_fold._COMMON) * 3 / 8 / 12
+    share = (1 / 4 + out_of_fold._COMMON) * 3 / 11 / 12
     assert found.freedom == pytest.approx((1 / 48) ** 2 / ((1 / 48) ** 2 / 3 + share**2 / 3))
     # Two pictures of 1/2, and one of 1 that is always added: (2 / 16 + 1) / (2 / 4 + 1) = 3/4.
     assert found.floor == pytest.approx(3 / 4 / 16)
@@ -48,7 +48,7 @@ def test_a_variance_of_trainings_by_hand() -> None:
     found = out_of_fold_difference(folds)
     between = 0.25 / 3
     pictures = 16 * 0.25**2 / 15  # variance of the pictures' means
-    assert found.spread.training == pytest.approx(3 / 8 * (between + 4 * pictures / 16 / 3))
+    assert found.spread.training == pytest.approx(3 / 11 * (between + 4 * pictures / 16 / 3))
     share = 1 / 4 + out_of_fold._COMMON
     assert found.error**2 == pytest.approx(pictures / 16 + share * found.spread.training)
     assert found.floor == 0  # they are not right or wrong

@@ -12,11 +12,13 @@ Two things would make it another number if the sweep were done again, and each h
   "Cross-validation Confidence Intervals for Test Error" (arXiv:2007.12671). It includes what is random in each single
   answer, which repetitions average out.
 - *Trainings.* Another seed gives a network that is better or worse on all pictures of its fold. This is the variance
-  between the means of the folds beyond what their pictures explain, a component of variance as in a one-way analysis.
-  A few trainings measure it badly, so that the estimate is moved towards what was typical of real sweeps, with the
-  weight of five trainings. Repetitions average most of it out. They cannot average out what all trainings of a sweep
-  have in common because they learn from one data set; Nadeau and Bengio 2003, "Inference for the Generalization Error"
-  (doi:10.1023/A:1024068626366), add a share of the variance for it, and so does this module.
+  between the means of the folds beyond what their pictures explain, a component of variance as in a one-way analysis. A
+  few trainings measure it badly, so that the estimate is moved, with the weight of eight trainings, towards what real
+  sweeps suggest: the more answers differ between variant and base, the more do they differ in one direction by chance.
+  The standard deviation was 0.05 to 0.17 of the part that differs; 0.16 is on the safe side. Repetitions average most
+  of it out. They cannot average out what all trainings of a sweep have in common because they learn from one data set;
+  Nadeau and Bengio 2003, "Inference for the Generalization Error" (doi:10.1023/A:1024068626366), add a share of the
+  variance for it, and so does this module.
 
 The sum has degrees of freedom after Satterthwaite 1946, "An Approximate Distribution of Estimates of Variance
 Components" (doi:10.2307/3002019); with several comparisons, each interval has the level
@@ -42,11 +44,10 @@ from numpy.typing import NDArray
 LEVEL = 0.95
 _MOST_REPETITIONS = 1000
 
-# Chosen with real sweeps and simulated ones that are fitted to them; see docs/measure.md.
-_TYPICAL = 0.003  # variance of trainings, divided by that of a picture's difference between right and wrong answers
-_TYPICAL_OF_LOSS = 0.01  # the same for losses
-_TYPICAL_WEIGHT = 5  # trainings
-_COMMON = 0.17  # the part of the variance of trainings that all trainings of a sweep have in common
+# Chosen on simulated sweeps that are fitted to four pairs of real networks; see benchmarks/interval_outcomes.py.
+_TYPICAL = 0.16  # standard deviation of trainings, divided by the variance of a picture's difference
+_TYPICAL_WEIGHT = 8  # trainings
+_COMMON = 0.15  # the part of the variance of trainings that all trainings of a sweep have in common
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,12 @@ class Spread:
         answer: Variance of a single answer around that of its picture.
         training: Variance over trainings of what all answers of a training have in common.
         step: Square of the typical size of a picture's mean difference; 0 for results that are not right or wrong.
-        fold: Mean number of pictures in a fold.
     """
 
     picture: float
     answer: float
     training: float
     step: float
-    fold: float
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ def out_of_fold_difference(folds: Sequence[PairedFold], *, comparisons: int = 1,
     single = float(np.clip((within - between_pictures) / (1 - average), 0, within)) if average < 1 else 0.0
     picture_variance = max(0.0, between_pictures - single * average)
     if count == 1:
-        spread = Spread(picture_variance, single, math.nan, step, float(sizes.mean()))
+        spread = Spread(picture_variance, single, math.nan, step)
         unknown = math.nan
         return Difference(mean, unknown, unknown, unknown, unknown, 1, n, unknown, comparisons, level, spread)
     # The share of each training in the mean; sums to 1.
@@ -200,14 +199,14 @@ def out_of_fold_difference(folds: Sequence[PairedFold], *, comparisons: int = 1,
     # What the pictures of the folds contribute to the variance between their means. Picture effects that repetitions
     # have in common do not show there: they are those of the mean, S / n.
     explained = float((within / sizes).sum() - count * between_pictures / n) / (count - 1)
-    weight, typical = _weight(count), _TYPICAL if right_or_wrong else _TYPICAL_OF_LOSS
-    of_trainings = max(0.0, weight * (between - explained) + (1 - weight) * typical * within)
+    weight = _weight(count)
+    of_trainings = max(0.0, weight * (between - explained) + (1 - weight) * (_TYPICAL * within) ** 2)
     share = float((shares**2).sum()) + _COMMON
     variance = between_pictures / n + share * of_trainings
     freedom = _freedom(variance, between_pictures / n, n, between, share, count)
     error, floor = math.sqrt(variance), step / n**2
     half = _half_width(error, freedom, floor, 1 - (1 - level) / comparisons)
-    spread = Spread(picture_variance, single, of_trainings, step, float(sizes.mean()))
+    spread = Spread(picture_variance, single, of_trainings, step)
     return Difference(mean, mean - half, mean + half, error, freedom, count, n, floor, comparisons, level, spread)
 
 
