@@ -78,6 +78,11 @@ def test_what_a_recipe_says_itself_is_kept() -> None:
     assert Recipe().sized(10, 2) == Recipe()
 
 
+@pytest.mark.parametrize(("epochs", "freq"), [(1, 1), (25, 1), (26, 2), (139, 6)])
+def test_a_curve_has_at_most_25_points(epochs: int, freq: int) -> None:
+    assert Recipe().replace({"validation_freq": "auto", "epochs": epochs}).sized(100, 2).validation_freq == freq
+
+
 def test_toml_round_trip(tmp_path: Path) -> None:
     recipe = Recipe().replace({"model.filters": [8, 16], "data.labels": ["b", "a ü"], "seed": 7})
     file = tmp_path / "mine.toml"

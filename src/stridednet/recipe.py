@@ -41,6 +41,7 @@ from stridednet.storage import user_path
 DEFAULT_RECIPE = "auto"  # its file also has what `stridednet.candidates` reads
 PRETRAINED_RECIPE = "pretrained"  # the default for pretrained models
 _MOST_EPOCHS = 100_000  # of which the history can be read again; see `limits.MAX_VALUES`
+_MOST_VALIDATIONS = 25  # of a training
 _LONGEST = 200  # characters of a value in a message
 
 
@@ -63,7 +64,8 @@ class Recipe(Settings):
     effort: Annotated[float, Field(gt=0, le=10**6)] = (
         600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
     )
-    validation_freq: PositiveInt = 1  # validate after every n epochs, as in Keras' `fit`, and after the last
+    # Validate after every n epochs, as in Keras' `fit`, and after the last; auto: at most 25 times
+    validation_freq: PositiveInt | Literal["auto"] = 1
     label_smoothing: Rate = 0.0
     class_weights: Literal["none", "auto"] = "none"  # weights of the classes in the loss; see `stridednet.data.balance`
     precision: Precision = "auto"
@@ -129,8 +131,9 @@ class Recipe(Settings):
         The rule: about 52 steps per epoch, as in the tutorial, with a batch size of 16, 32, 64 or 128; the learning
         rate is meant for batches of 32 and is scaled with the square root of the batch size (Malladi et al. 2022,
         arXiv:2205.10287, for Adam); ``effort * sqrt(images * classes)`` images are seen in total, so that a larger or
-        harder data set is trained longer, while each of its images is seen less often. Numbers that are set in the
-        recipe are kept, the learning rate included.
+        harder data set is trained longer, while each of its images is seen less often; the curve has at most 25 points,
+        since each takes a pass over the val or test images. Numbers that are set in the recipe are kept, the learning
+        rate included.
 
         Args:
             images: Number of training images.
@@ -144,6 +147,8 @@ class Recipe(Settings):
         if self.epochs == "auto":
             epochs = round(self.effort * math.sqrt(images * classes) / max(images, 1))
             settings["epochs"] = min(max(1, epochs), _MOST_EPOCHS)
+        if self.validation_freq == "auto":
+            settings["validation_freq"] = math.ceil(settings.get("epochs", self.epochs) / _MOST_VALIDATIONS)
         return self.replace(settings)
 
     def to_toml(self) -> str:

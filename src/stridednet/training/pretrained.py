@@ -48,7 +48,7 @@ def follow_recipe(
     if isinstance(recipe.model, PretrainedSettings) and 1 in epochs:
         yield _first_epoch(recipe, recipe.model, trainer, stream, validation, observer)
         epochs = range(2, epochs.stop)
-    yield from train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
+    yield from train_epochs(trainer, stream, validation, epochs, int(recipe.validation_freq), recipe.seed, observer)
 
 
 def probabilities_at_end(
