@@ -62,11 +62,13 @@ def blocks(width: float = 1.0, depth: float = 1.0) -> tuple[Block, ...]:
         >>> len(blocks()), len(blocks(1.1, 1.2)), blocks(1.1, 1.2)[-1]
         (16, 21, Block(kernel_size=3, strides=1, expansion=6, filters=352))
     """
-    found = []
+    found: list[Block] = []
     for stage, (count, kernel_size, strides, expansion, filters) in enumerate(_STAGES):
         repeated = count if stage in (0, len(_STAGES) - 1) else math.ceil(depth * count)
-        for number in range(repeated):
-            found.append(Block(kernel_size, strides if number == 0 else 1, expansion, _rounded(width * filters)))
+        found += [
+            Block(kernel_size, strides if number == 0 else 1, expansion, _rounded(width * filters))
+            for number in range(repeated)
+        ]
     return tuple(found)
 
 
