@@ -141,7 +141,8 @@ def _convolved(
         result: Tensor = operation(image, filters, bias, margins, strides, dilation, groups, name, bounds, "")
         return result
     if learns and can_differentiate(image, filters, dilation):
-        y = DepthwiseConvolution.apply(image, filters, bias, strides, margins)
+        arguments = image, filters, bias, strides, margins
+        y: Tensor = DepthwiseConvolution.apply(*arguments)  # type: ignore[no-untyped-call]
     else:
         y = nn.conv2d(image, filters, bias, strides, margins, dilation, groups)
     if highest is None:
