@@ -28,6 +28,7 @@ def test_gradients_are_those_of_a_convolution_in_float64(
     torch.testing.assert_close(found.double(), expected, atol=0.1, rtol=0.02)
     for leaf, other in zip(leaves, exact, strict=True):
         assert leaf.grad is not None
+        assert other.grad is not None
         assert leaf.grad.dtype == torch.bfloat16
         assert float((leaf.grad.double() - other.grad).norm() / other.grad.norm()) < 0.01
 
