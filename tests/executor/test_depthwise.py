@@ -21,7 +21,7 @@ def test_gradients_are_those_of_a_convolution_in_float64(
     leaves = [tensor.detach().requires_grad_() for tensor in (image, filters, bias)]
     exact = [tensor.double().requires_grad_() for tensor in (image, filters, bias)]
     expected = nn.conv2d(*exact, strides, margins, 1, 8)
-    found: torch.Tensor = DepthwiseConvolution.apply(*leaves, strides, margins)  # type: ignore[no-untyped-call]
+    found = DepthwiseConvolution.apply(*leaves, strides, margins)
     weights = drawn(*expected.shape)
     (expected * weights).sum().backward()
     (found * weights).sum().backward()
