@@ -72,6 +72,18 @@ def test_batch_epochs_and_rate_follow_the_size_of_the_data(
     assert sized.sized(7, 7) == sized
 
 
+@pytest.mark.parametrize(
+    ("images", "classes", "epochs"),
+    [(3030, 101, 1), (199, 2, 1), (200, 2, 7), (3068, 10, 7), (5000, 2, 5), (100_000, 10, 2)],
+)
+def test_a_pretrained_model_is_tuned_where_there_are_many_pictures_of_a_class(
+    images: int, classes: int, epochs: int
+) -> None:
+    recipe = Recipe(model={"name": "efficientnet_lite0"}, epochs="auto")
+    assert recipe.sized(images, classes).epochs == epochs
+    assert recipe.replace({"epochs": 3}).sized(images, classes).epochs == 3
+
+
 def test_what_a_recipe_says_itself_is_kept() -> None:
     sized = Recipe().replace(AUTO | {"batch_size": 8}).sized(1674, 4)
     assert (sized.batch_size, sized.epochs, sized.optimizer.learning_rate) == (8, 29, 2e-3)
