@@ -11,6 +11,7 @@ SOURCE = Path(stridednet.__file__).parent
 ORDER = (
     "errors",
     "machine",
+    "allocator",
     "threads",
     "environment",
     "storage",

@@ -72,10 +72,27 @@ def test_batch_epochs_and_rate_follow_the_size_of_the_data(
     assert sized.sized(7, 7) == sized
 
 
+@pytest.mark.parametrize(
+    ("images", "classes", "epochs"),
+    [(3030, 101, 1), (199, 2, 1), (200, 2, 7), (3068, 10, 7), (5000, 2, 5), (100_000, 10, 2)],
+)
+def test_a_pretrained_model_is_tuned_where_there_are_many_pictures_of_a_class(
+    images: int, classes: int, epochs: int
+) -> None:
+    recipe = Recipe(model={"name": "efficientnet_lite0"}, epochs="auto")
+    assert recipe.sized(images, classes).epochs == epochs
+    assert recipe.replace({"epochs": 3}).sized(images, classes).epochs == 3
+
+
 def test_what_a_recipe_says_itself_is_kept() -> None:
     sized = Recipe().replace(AUTO | {"batch_size": 8}).sized(1674, 4)
     assert (sized.batch_size, sized.epochs, sized.optimizer.learning_rate) == (8, 29, 2e-3)
     assert Recipe().sized(10, 2) == Recipe()
+
+
+@pytest.mark.parametrize(("epochs", "freq"), [(1, 1), (25, 1), (26, 2), (139, 6)])
+def test_a_curve_has_at_most_25_points(epochs: int, freq: int) -> None:
+    assert Recipe().replace({"validation_freq": "auto", "epochs": epochs}).sized(100, 2).validation_freq == freq
 
 
 def test_toml_round_trip(tmp_path: Path) -> None:

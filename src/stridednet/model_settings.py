@@ -115,6 +115,12 @@ class EfficientNetLite0Settings(PretrainedSettings):
     name: Literal["efficientnet_lite0"] = "efficientnet_lite0"
 
 
+class EfficientNetLite2Settings(PretrainedSettings):
+    """See `stridednet.models.efficientnet_lite`; more accurate, with 2.2 times the multiplications."""
+
+    name: Literal["efficientnet_lite2"] = "efficientnet_lite2"
+
+
 class KerasApplicationSettings(PretrainedSettings):
     """A network of Keras Applications; see `stridednet.models.keras_application`."""
 
@@ -152,6 +158,7 @@ MODEL_SETTINGS: dict[str, type[Settings]] = {
     "inception": InceptionSettings,
     "fire": FireSettings,
     "efficientnet_lite0": EfficientNetLite0Settings,
+    "efficientnet_lite2": EfficientNetLite2Settings,
 }
 
 
@@ -193,6 +200,7 @@ ModelSettings = Annotated[
     | Annotated[InceptionSettings, Tag("inception")]
     | Annotated[FireSettings, Tag("fire")]
     | Annotated[EfficientNetLite0Settings, Tag("efficientnet_lite0")]
+    | Annotated[EfficientNetLite2Settings, Tag("efficientnet_lite2")]
     | Annotated[KerasApplicationSettings, Tag("keras")]
     | Annotated[OwnModelSettings, Tag("own")],
     Discriminator(_tag),

@@ -20,6 +20,7 @@ from stridednet.model_settings import (
     MODEL_SETTINGS,
     KerasApplicationSettings,
     ModelSettings,
+    PretrainedSettings,
     StridedNetSettings,
     settings_of_model,
 )
@@ -41,6 +42,10 @@ from stridednet.storage import user_path
 DEFAULT_RECIPE = "auto"  # its file also has what `stridednet.candidates` reads
 PRETRAINED_RECIPE = "pretrained"  # the default for pretrained models
 _MOST_EPOCHS = 100_000  # of which the history can be read again; see `limits.MAX_VALUES`
+_MOST_VALIDATIONS = 25  # of a training
+_TUNED_FROM = 100  # images per class
+_MOST_TUNING = 6  # epochs
+_IMAGES_OF_TUNING = 20_000
 _LONGEST = 200  # characters of a value in a message
 
 
@@ -63,7 +68,8 @@ class Recipe(Settings):
     effort: Annotated[float, Field(gt=0, le=10**6)] = (
         600.0  # length of a training with epochs = "auto"; see `Recipe.sized`
     )
-    validation_freq: PositiveInt = 1  # validate after every n epochs, as in Keras' `fit`, and after the last
+    # Validate after every n epochs, as in Keras' `fit`, and after the last; auto: at most 25 times
+    validation_freq: PositiveInt | Literal["auto"] = 1
     label_smoothing: Rate = 0.0
     class_weights: Literal["none", "auto"] = "none"  # weights of the classes in the loss; see `stridednet.data.balance`
     precision: Precision = "auto"
@@ -129,8 +135,12 @@ class Recipe(Settings):
         The rule: about 52 steps per epoch, as in the tutorial, with a batch size of 16, 32, 64 or 128; the learning
         rate is meant for batches of 32 and is scaled with the square root of the batch size (Malladi et al. 2022,
         arXiv:2205.10287, for Adam); ``effort * sqrt(images * classes)`` images are seen in total, so that a larger or
-        harder data set is trained longer, while each of its images is seen less often. Numbers that are set in the
-        recipe are kept, the learning rate included.
+        harder data set is trained longer, while each of its images is seen less often; the curve has at most 25 points,
+        since each takes a pass over the val or test images. Numbers that are set in the recipe are kept, the learning
+        rate included.
+
+        A pretrained model is fine-tuned where there are at least 100 images per class, for 6 epochs after the first one
+        and fewer if more than 20,000 images would be seen. `docs/pretrained.md` has the measurements.
 
         Args:
             images: Number of training images.
@@ -141,14 +151,25 @@ class Recipe(Settings):
             batch = 2 ** min(max(round(math.log2(max(images, 1) / 52)), 4), 7)
             settings["batch_size"] = batch
             settings["optimizer.learning_rate"] = self.optimizer.learning_rate * math.sqrt(batch / 32)
-        if self.epochs == "auto":
+        if self.epochs == "auto" and isinstance(self.model, PretrainedSettings):
+            settings["epochs"] = 1 + _tuning_epochs(images, classes)
+        elif self.epochs == "auto":
             epochs = round(self.effort * math.sqrt(images * classes) / max(images, 1))
             settings["epochs"] = min(max(1, epochs), _MOST_EPOCHS)
+        if self.validation_freq == "auto":
+            settings["validation_freq"] = math.ceil(settings.get("epochs", self.epochs) / _MOST_VALIDATIONS)
         return self.replace(settings)
 
     def to_toml(self) -> str:
         """Return the complete recipe as TOML; reading it back gives an equal recipe."""
         return tomli_w.dumps(self.model_dump())
+
+
+def _tuning_epochs(images: int, classes: int) -> int:
+    """Return for how many epochs the last blocks of a pretrained model are trained."""
+    if images < _TUNED_FROM * classes:
+        return 0
+    return min(_MOST_TUNING, max(1, round(_IMAGES_OF_TUNING / images)))
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

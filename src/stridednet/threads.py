@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from stridednet.allocator import keep_freed_memory
 from stridednet.machine import cores_of_this_process, usable_cores
 
 _INTERVAL = 0.5  # seconds; the kernel counts CPU time in hundredths
@@ -66,12 +67,15 @@ _free_cores: FreeCores | None = None  # in a process of our own whose number of 
 def claim_process() -> None:
     """Choose the threads of PyTorch and OpenCV in a process of our own; a user's process keeps its own settings.
 
+    Memory that the process frees stays its own, too.
+
     PyTorch uses ``OMP_NUM_THREADS`` threads if the variable is set, which can make runs repeatable to the last bit;
     otherwise one for each core, and fewer after `share_cores` if other processes compute.
     """
     import cv2
     import torch
 
+    keep_freed_memory()
     global _free_cores  # noqa: PLW0603  -- the threads of PyTorch and OpenCV are global, too
     wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     fixed = int(wanted) if wanted.isascii() and wanted.isdigit() and int(wanted) > 0 else None

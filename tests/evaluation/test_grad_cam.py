@@ -29,6 +29,7 @@ LAST_MAPS = {
     "inception": "stage3_dropout",
     "fire": "stage3_dropout",
     "efficientnet_lite0": "features_relu6",
+    "efficientnet_lite2": "features_relu6",
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from stridednet.errors import ModelError
 from stridednet.models import pretrained
-from stridednet.models.efficientnet_lite import build_efficientnet_lite0
+from stridednet.models.efficientnet_lite import build_efficientnet_lite
 from stridednet.models.pretrained import PRETRAINED, load_pretrained, pretrained_arrays, weights_file
 
 NAME = "efficientnet_lite0"
@@ -52,7 +52,7 @@ def test_weights_are_converted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_the_last_layer_keeps_its_own_weights() -> None:
-    model = build_efficientnet_lite0(32, 32, 3, 4)
+    model = build_efficientnet_lite(32, 32, 3, 4)
     before = model.layers[-1].get_weights()
     load_pretrained(model, NAME)
     assert all(np.array_equal(*pair) for pair in zip(before, model.layers[-1].get_weights(), strict=True))

@@ -10,6 +10,7 @@ import stridednet
 from conftest import SMALL, copy_digits
 from stridednet.candidates import Candidate, Candidates
 from stridednet.data.prepare import TrainingData, prepare
+from stridednet.errors import DataError
 from stridednet.executor.backend import Backend
 from stridednet.racing.entrant import Entrant
 from stridednet.racing.pictures import fold_of_train, resized
@@ -63,6 +64,16 @@ def test_pictures_of_another_size_are_the_same_pictures(data: TrainingData, reci
         assert ours.shape == theirs.shape
         # Those that are made of the recipe's images are slightly less sharp; the larger ones are decoded.
         assert np.abs(ours - theirs).mean() < (12 if size < recipe.image_size else 1e-9)
+
+
+def test_a_file_that_vanishes_before_it_is_decoded_again_is_named(digits: Path, tmp_path: Path, recipe: Recipe) -> None:
+    folder = copy_digits(digits, tmp_path / "digits", "01", 12)
+    own = recipe.replace({"data.dataset": str(folder)})
+    fold = fold_of_train(prepare(own.data, own.image_size, lambda _: None), seed=0)
+    file = fold.manifest.pictures[3].path
+    file.write_bytes(b"")
+    with pytest.raises(DataError, match=rf"{file.name} could be decoded a moment ago, and cannot any more"):
+        resized(fold, own.replace({"image_size": 32}))
 
 
 def test_a_kind_and_a_size_that_are_clearly_better_are_chosen(recipe: Recipe) -> None:

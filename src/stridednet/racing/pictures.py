@@ -8,6 +8,8 @@ import numpy as np
 from stridednet.data.arrays import rgb_of_size
 from stridednet.data.cache import load_pictures
 from stridednet.data.prepare import TrainingData
+from stridednet.data.tree import shown
+from stridednet.errors import DataError
 from stridednet.recipe import Recipe
 
 HELD_OUT = 0.3  # of the training pictures; on fewer, the difference between two candidates is mostly chance
@@ -52,11 +54,19 @@ def resized(data: TrainingData, recipe: Recipe) -> TrainingData:
     Args:
         data: The fold.
         recipe: The recipe, which has the rule of the fold.
+
+    Raises:
+        DataError: A file cannot be decoded any more.
     """
     pictures = data.pictures
     rows = np.sort(np.concatenate([data.split.train, data.split.val]))
     if recipe.image_size > pictures.images.shape[1]:
         source = load_pictures(data.manifest, recipe.image_size, rule=recipe.resize, source_size=recipe.source_size)
+        if len(source.manifest.pictures) < len(data.manifest.pictures):
+            kept = {picture.path for picture in source.manifest.pictures}
+            gone = next(picture.path for picture in data.manifest.pictures if picture.path not in kept)
+            path = shown(data.manifest.relative(gone))
+            raise DataError(f"{data.manifest.shown_root}/{path} could be decoded a moment ago, and cannot any more")
         return replace(data, pictures=replace(source, manifest=data.manifest))
     stored = np.zeros_like(pictures.stored)
     stored[rows] = np.arange(len(rows))

@@ -10,7 +10,7 @@ from stridednet.executor.backend import Backend
 from stridednet.executor.predictor import Predictor
 from stridednet.training.feature_cache import Features, cached_features
 
-_BATCH_SIZE = 16  # images that are computed at once: of larger batches, the outputs of layers leave the CPU's caches
+_BATCH_SIZE = 16  # images that are computed at once; larger batches are not faster, and need more memory
 _VERSION = "1"  # increment when the numbers change
 
 

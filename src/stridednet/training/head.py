@@ -161,13 +161,19 @@ def chosen_strength(examples: Examples, label_smoothing: float = 0.0, seed: int 
     most = max(1, _MOST_COMPARED * count // len(examples))
     fold_of = _folds(examples.targets.argmax(1), rng)
     fold_of[rng.permutation(count)[most:]] = -1
-    losses: list[list[float]] = []
+    paths: list[tuple[Iterator[Head], Examples]] = []
     for fold in range(_FOLDS):
         held_out = examples.of(fold_of == fold, originals=True)
         learned = examples.of((fold_of >= 0) & (fold_of != fold), originals=True)
         if len(held_out) and len(learned):
-            losses.append([head.scores(held_out)[0] for head in _path(learned, STRENGTHS, label_smoothing)])
-    return STRENGTHS[int(np.mean(losses, axis=0).argmin())] if losses else _DEFAULT_STRENGTH
+            paths.append((_path(learned, STRENGTHS, label_smoothing), held_out))
+    best, lowest = _DEFAULT_STRENGTH, np.inf
+    for strength in STRENGTHS if paths else ():
+        loss = float(np.mean([next(path).scores(held_out)[0] for path, held_out in paths]))
+        if loss >= lowest:  # the loss has one minimum, and weaker penalties take longest
+            break
+        best, lowest = strength, loss
+    return best
 
 
 def _folds(classes: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import cv2
 import numpy as np
@@ -48,7 +50,7 @@ def follow_recipe(
     if isinstance(recipe.model, PretrainedSettings) and 1 in epochs:
         yield _first_epoch(recipe, recipe.model, trainer, stream, validation, observer)
         epochs = range(2, epochs.stop)
-    yield from train_epochs(trainer, stream, validation, epochs, recipe.validation_freq, recipe.seed, observer)
+    yield from train_epochs(trainer, stream, validation, epochs, int(recipe.validation_freq), recipe.seed, observer)
 
 
 def probabilities_at_end(
@@ -130,18 +132,29 @@ class _Progress:
 def _examples(trainer: Trainer, stream: BatchStream, copies: int, progress: _Progress) -> Examples:
     """Return the features of the training pictures as they are, and of warped copies."""
     extractor = FeatureExtractor(trainer.model, trainer.backend)
+    count = len(stream.rows)
+    numbers = [np.arange(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     features: list[Features] = []
-    pictures: list[NDArray[np.intp]] = []
-    originals = 0
-    for copy in range(1 + copies):
-        for start in range(0, len(stream.rows), _CHUNK):
+    parts = [(part, copy) for copy in range(1 + copies) for part in numbers]
+    with closing(_ahead(stream, parts)) as prepared:
+        for images, (part, _) in zip(prepared, parts, strict=True):
             progress.threads.append(share_cores())
-            numbers = np.arange(start, min(start + _CHUNK, len(stream.rows)))
-            features.append(extractor(_images(stream, numbers, copy))[0])
-            pictures.append(numbers)
-            progress.add(len(numbers))
-        originals = originals or len(features)
-    return Examples(features, pictures, stream.targets, trainer.class_weights, originals)
+            features.append(extractor(images)[0])
+            progress.add(len(part))
+    pictures = [part for part, _ in parts]
+    return Examples(features, pictures, stream.targets, trainer.class_weights, len(numbers))
+
+
+def _ahead(
+    stream: BatchStream, parts: Sequence[tuple[NDArray[np.intp], int]]
+) -> Generator[NDArray[np.uint8], None, None]:
+    """Yield the images of each part, of pictures and the number of their copy; the next one is made meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        made = [pool.submit(_images, stream, *parts[0])]
+        for part in parts[1:]:
+            made.append(pool.submit(_images, stream, *part))
+            yield made.pop(0).result()
+        yield made.pop().result()
 
 
 def _images(stream: BatchStream, numbers: NDArray[np.intp], copy: int) -> NDArray[np.uint8]:
