@@ -218,12 +218,13 @@ def _weight(trainings: float) -> float:
 def _freedom(variance: float, pictures: float, count: int, between: float, share: float, trainings: float) -> float:
     """Return the degrees of freedom after Satterthwaite of a variance with a part of pictures and one of trainings.
 
-    An estimated variance of trainings of 0 is as uncertain as any other: what counts is that between folds.
+    An estimated variance of trainings of 0 is as uncertain as any other: what counts is that between folds. A sum has
+    at least the degrees of freedom of its most uncertain part.
     """
     of_pictures = pictures**2 / max(1, count - 1)
     of_trainings = 0.0 if math.isinf(trainings) else (share * _weight(trainings) * between) ** 2 / (trainings - 1)
     uncertain = of_pictures + of_trainings
-    return variance**2 / uncertain if uncertain else math.inf
+    return max(variance**2 / uncertain, min(count, trainings) - 1) if uncertain else math.inf
 
 
 def _half_width(error: float, freedom: float, floor: float, confidence: float) -> float:
