@@ -150,7 +150,8 @@ class Difference:
     def repetitions_to_resolve(self, half: float, folds: int) -> int | None:
         """Return after how many repetitions half the interval's expected width is at most ``half``.
 
-        None if no number of repetitions suffices: only more pictures make the interval as narrow.
+        None if no number of repetitions suffices, since only more pictures make the interval as narrow, or if there is
+        only one training.
         """
         if math.isnan(self.error) or self.half_width_after(math.inf, folds) > half:
             return None
