@@ -229,7 +229,7 @@ def draw(found: dict[str, dict[str, Tally]], path: Path) -> None:
         left.plot(values, [row] * len(values), "o", color=colors[method.split(",")[0]], alpha=0.7)
     left.set_yticks(range(len(shown)), [f"{name} trainings" for name in reversed(shown)])
     left.axvline(100 * LEVEL, color="black", linewidth=0.8, linestyle="--")
-    left.set(xlabel=f"sweeps in which all three intervals are right, %\n({len(found)} settings)", xlim=(80, 100.5))
+    left.set(xlabel=f"sweeps in which all three intervals are right, %\n({len(found)} settings)", xlim=(90, 100.3))
     tallies = found[SETTINGS[0].name]
     for kind, color in colors.items():
         points = [(int(name.split(", ")[1]), tally) for name, tally in tallies.items() if name.startswith(kind)]

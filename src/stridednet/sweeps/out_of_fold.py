@@ -150,7 +150,8 @@ class Difference:
     def repetitions_to_resolve(self, half: float, folds: int) -> int | None:
         """Return after how many repetitions half the interval's expected width is at most ``half``.
 
-        None if no number of repetitions suffices: only more pictures make the interval as narrow.
+        None if no number of repetitions suffices, since only more pictures make the interval as narrow, or if there is
+        only one training.
         """
         if math.isnan(self.error) or self.half_width_after(math.inf, folds) > half:
             return None
@@ -218,12 +219,13 @@ def _weight(trainings: float) -> float:
 def _freedom(variance: float, pictures: float, count: int, between: float, share: float, trainings: float) -> float:
     """Return the degrees of freedom after Satterthwaite of a variance with a part of pictures and one of trainings.
 
-    An estimated variance of trainings of 0 is as uncertain as any other: what counts is that between folds.
+    An estimated variance of trainings of 0 is as uncertain as any other: what counts is that between folds. A sum has
+    at least the degrees of freedom of its most uncertain part.
     """
     of_pictures = pictures**2 / max(1, count - 1)
     of_trainings = 0.0 if math.isinf(trainings) else (share * _weight(trainings) * between) ** 2 / (trainings - 1)
     uncertain = of_pictures + of_trainings
-    return variance**2 / uncertain if uncertain else math.inf
+    return max(variance**2 / uncertain, min(count, trainings) - 1) if uncertain else math.inf
 
 
 def _half_width(error: float, freedom: float, floor: float, confidence: float) -> float:
