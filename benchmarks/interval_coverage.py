@@ -31,8 +31,10 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from simulated_sweeps import Setting, parts, simulate
+from stridednet.sweeps.effect import MARGIN
+from stridednet.sweeps.effect import effect as effect_of
 from stridednet.sweeps.out_of_fold import LEVEL, Difference, PairedFold, out_of_fold_difference
-from stridednet.sweeps.sequential import LOOKS, MARGIN, judge, level_of_look
+from stridednet.sweeps.sequential import LOOKS, level_of_look
 
 FOLDS = 4
 VARIANTS = 8
@@ -179,7 +181,7 @@ def stopping(setting: Setting, effect: float, sweeps: int, *, seed: int) -> dict
                 low, high = seen.interval(level)
                 seen = dataclasses.replace(seen, low=low, high=high)
                 row[0] = max(row[0], not low <= effect <= high)
-                verdict = judge(seen)
+                verdict = effect_of(seen)
                 if verdict != "undecided" and not row[2]:
                     row[1:] = verdict in wrong, 1, FOLDS * look
     return result

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stridednet.sweeps.effect import effect
 from stridednet.sweeps.out_of_fold import PairedFold, out_of_fold_difference
-from stridednet.sweeps.sequential import LOOKS, crossing, judge, level_of_look, next_look
+from stridednet.sweeps.sequential import LOOKS, crossing, level_of_look
 
 
 @pytest.mark.parametrize(
@@ -37,21 +38,17 @@ def test_all_looks_together_keep_the_error() -> None:
     assert (np.abs(scaled) > bound).any(axis=1).mean() < 0.05
 
 
-def test_next_look() -> None:
-    assert [next_look(done) for done in (0, 1, 2, 4, 5, 11, 12)] == [2, 2, 3, 6, 6, 12, None]
-
-
 def test_verdicts() -> None:
     rows = np.arange(400)
     random = np.random.default_rng(0)
     folds = [PairedFold(0, rows[k::4], random.normal(0, 0.01, 100)) for k in range(4)]
     found = out_of_fold_difference(folds)
-    assert judge(found) == "same"
-    for shift, expected in ((0.02, "higher"), (-0.02, "lower"), (0.005, "same")):
+    assert effect(found) == "same"
+    for shift, expected in ((0.02, "higher"), (-0.02, "lower"), (0.001, "same")):
         moved = out_of_fold_difference([dataclasses.replace(one, differences=one.differences + shift) for one in folds])
-        assert judge(moved) == expected
-    assert judge(found, margin=1e-6) == "undecided"
-    assert judge(out_of_fold_difference(folds[:1])) == "undecided"
+        assert effect(moved) == expected
+    assert effect(found, margin=1e-6) == "undecided"
+    assert effect(out_of_fold_difference(folds[:1])) == "undecided"
 
 
 def test_a_sweep_that_stops_is_rarely_wrong() -> None:
@@ -65,7 +62,7 @@ def test_a_sweep_that_stops_is_rarely_wrong() -> None:
             for rows in np.array_split(rng.permutation(400), 4)
         ]
         looks = [out_of_fold_difference(folds[: 4 * look], level=level) for look in LOOKS]
-        verdict = next((judge(one) for one in looks if judge(one) != "undecided"), "undecided")
+        verdict = next((effect(one) for one in looks if effect(one) != "undecided"), "undecided")
         wrong += verdict in ("higher", "lower")
         decided += verdict == "same"
         naive += any(low > 0 or high < 0 for low, high in (one.interval(0.95) for one in looks))

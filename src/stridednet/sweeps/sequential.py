@@ -15,18 +15,14 @@ common, the further apart are these times, and the higher must the level be; her
 import functools
 import itertools
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stridednet.sweeps.out_of_fold import LEVEL, Difference
+from stridednet.sweeps.out_of_fold import LEVEL
 
 LOOKS = (2, 3, 4, 6, 8, 12)  # the complete repetitions after which verdicts are given
-MARGIN = 0.01
 _CELLS = 64  # nodes of each integral; more change no digit that matters
-
-Judgment = Literal["higher", "lower", "same", "undecided"]
 
 
 def level_of_look(comparisons: int = 1, level: float = LEVEL, looks: tuple[int, ...] = LOOKS) -> float:
@@ -40,27 +36,6 @@ def level_of_look(comparisons: int = 1, level: float = LEVEL, looks: tuple[int, 
         looks: Numbers of complete repetitions after which intervals are looked at; some may be left out.
     """
     return 1 - comparisons * _nominal((1 - level) / comparisons, looks)
-
-
-def next_look(repetitions: int, looks: tuple[int, ...] = LOOKS) -> int | None:
-    """Return the first planned look after that many repetitions; None after the last one.
-
-    >>> next_look(4), next_look(12)
-    (6, None)
-    """
-    return next((look for look in looks if look > repetitions), None)
-
-
-def judge(difference: Difference, margin: float = MARGIN) -> Judgment:
-    """Return what is certain about a difference, at its own level.
-
-    ``same`` is a difference of certainly less than the margin, even if it is also certain that there is one.
-    """
-    if difference.same_within(margin):
-        return "same"
-    if not difference.measurable:
-        return "undecided"
-    return "higher" if difference.mean > 0 else "lower"
 
 
 @functools.lru_cache(maxsize=256)
