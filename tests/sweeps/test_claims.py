@@ -12,7 +12,7 @@ def interval(low: float, high: float) -> Difference:
     """Return a difference whose interval for two one-sided tests is given; the other one is a tenth wider."""
     half = (high - low) / 2
     error, mean, degrees = half / 1.645, (low + high) / 2, math.inf
-    spread = Spread(0.0, 0.0, 0.0, 0.0, 1.0)
+    spread = Spread(0.0, 0.0, 0.0, 0.0)
     return Difference(mean, mean - 1.96 * error, mean + 1.96 * error, error, degrees, 8, 100, 0.0, 1, 0.95, spread)
 
 
