@@ -1,0 +1,197 @@
+"""Screening: many changes in short trainings, then few in longer ones (successive halving).
+
+Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization"
+(arXiv:1502.07943). Each of three rounds has the same time. The first one measures all changes on one fold, the second
+one the best third on another fold, and the last one the best three changes and their combinations on both.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stridednet.errors import ModelError
+from stridednet.models.catalogue import build_model
+from stridednet.models.description import describe
+from stridednet.recipe import Recipe
+from stridednet.sweeps.axes import Variant
+from stridednet.sweeps.trial import Outcome
+from stridednet.tuning.changes import combined
+from stridednet.tuning.ranking import Score, ordered
+from stridednet.tuning.record import Record
+from stridednet.tuning.times import MOST_COST, ROUNDS, Clock, Times, first_round, round_epochs
+from stridednet.tuning.trainings import SCREENING, Trainings
+
+_BEST = 3
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of the screening.
+
+    Args:
+        epochs: Number of epochs of its trainings.
+        folds: Number of trainings of each candidate.
+        scores: The candidates that could be trained, best first; the default among them.
+        failures: The errors of the others, by name.
+    """
+
+    epochs: int
+    folds: int
+    scores: tuple[Score, ...]
+    failures: Mapping[str, str]
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """The names of the changes that are ahead of the default, best first."""
+        names = [score.name for score in self.scores]
+        return tuple(names[: names.index("base")])
+
+    def seconds(self, name: str) -> float:
+        """Return the mean duration of a candidate's trainings."""
+        return next(score.seconds for score in self.scores if score.name == name)
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What the screening found.
+
+    Args:
+        rounds: Up to three.
+        winner: The best candidate; None if none was ahead of the default.
+        cost: Duration of its trainings, divided by that of the default's.
+    """
+
+    rounds: tuple[Round, ...]
+    winner: Variant | None
+    cost: float = 1.0
+
+
+def screen(
+    trainings: Trainings,
+    base: Recipe,
+    changes: Sequence[Variant],
+    costs: Mapping[str, float],
+    times: Times,
+    record: Record,
+    clock: Clock,
+    end: float,
+) -> Screened:
+    """Choose a change, or several at once, by short trainings.
+
+    Args:
+        trainings: Runs them.
+        base: The default recipe.
+        changes: The changes, those that matter most first.
+        costs: What each costs compared with the default.
+        times: Durations of trainings.
+        record: Keeps how many changes are tried, and for how long.
+        clock: The time that was used.
+        end: What the clock will say at the end of the screening.
+    """
+    by_name = {change.name: change for change in changes}
+
+    def decided() -> tuple[int, int]:
+        seconds = (end - clock.spent) / ROUNDS
+        return first_round(times, [costs[change.name] for change in changes], seconds)
+
+    number, epochs = record.once("round 1", decided)
+    rounds = [_run(trainings, base, "round 1", changes[:number], SCREENING[:1], epochs, 10)]
+
+    best = [by_name[name] for name in rounds[0].ahead[: math.ceil(number / 3)]]
+    if best:
+        epochs = record.once("round 2", lambda: _longer(rounds[0], best, 1, times, (end - clock.spent) / 2))
+        rounds.append(_run(trainings, base, "round 2", best, SCREENING[1:], epochs, 20))
+        best = [by_name[name] for name in rounds[1].ahead[:_BEST]]
+    if not best:
+        return Screened(tuple(rounds), None)
+
+    together = [combined(best[:count], base) for count in range(2, len(best) + 1)]
+    finalists = [*best, *(one for one in together if one is not None and _cost(one, costs) <= MOST_COST)]
+    by_name |= {change.name: change for change in finalists}
+    epochs = record.once(
+        "round 3", lambda: _longer(rounds[1], finalists, len(SCREENING), times, end - clock.spent)
+    )
+    rounds.append(_run(trainings, base, "round 3", finalists, SCREENING, epochs, 30))
+    if not rounds[2].ahead:
+        return Screened(tuple(rounds), None)
+    winner = rounds[2].ahead[0]
+    return Screened(tuple(rounds), by_name[winner], rounds[2].seconds(winner) / rounds[2].seconds("base"))
+
+
+def costs_of(base: Recipe, changes: Sequence[Variant], classes: int) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the multiply-adds of each change divided by the default's, and why others cannot be tried, by name.
+
+    Args:
+        base: The default recipe.
+        changes: Single changes.
+        classes: Number of classes.
+    """
+    whole = _multiply_adds(base, classes)
+    costs, reasons = {}, {}
+    for change in changes:
+        try:
+            recipe = change.recipe(base)
+            adds = whole if recipe.model == base.model and not _sized(change) else _multiply_adds(recipe, classes)
+        except ModelError as error:
+            reasons[change.name] = str(error)
+            continue
+        cost = adds / whole if adds and whole else 1.0
+        if cost > MOST_COST:
+            reasons[change.name] = f"needs {cost:.1f} times as much computation as the default"
+        else:
+            costs[change.name] = cost
+    return costs, reasons
+
+
+def _sized(change: Variant) -> bool:
+    return any(key == "image_size" for key, _ in change.settings)
+
+
+def _multiply_adds(recipe: Recipe, classes: int) -> int:
+    return describe(build_model(recipe.model, recipe.image_size, classes)).multiply_adds or 0
+
+
+def _cost(change: Variant, costs: Mapping[str, float]) -> float:
+    """Return what several changes cost together: the product of what each costs."""
+    return math.prod(costs[Variant((pair,)).name] for pair in change.settings if Variant((pair,)).name in costs)
+
+
+def _longer(last: Round, candidates: Sequence[Variant], folds: int, times: Times, seconds: float) -> int:
+    """Return the number of epochs of the next round, from the durations of the last one."""
+    of_base = last.seconds("base")
+    known = {score.name: score.seconds / of_base for score in last.scores}
+    costs = [1.0, *(known.get(one.name, max(known.values())) for one in candidates)]
+    return round_epochs(times, costs, folds, seconds, least=last.epochs)
+
+
+def _run(
+    trainings: Trainings,
+    base: Recipe,
+    title: str,
+    changes: Sequence[Variant],
+    folds: Sequence[int],
+    epochs: int,
+    first_seed: int,
+) -> Round:
+    variants = [Variant(), *changes]
+    outcomes = trainings.run(
+        f"{title}: {len(changes)} changes, {epochs} epochs", base, variants, folds, epochs=epochs, first_seed=first_seed
+    )
+    failures = {outcome.variant: outcome.error for outcome in outcomes if outcome.error}
+    scores = [
+        _score(variant.name, [outcome for outcome in outcomes if outcome.variant == variant.name])
+        for variant in variants
+        if variant.name not in failures
+    ]
+    return Round(epochs, len(folds), ordered(scores), failures)
+
+
+def _score(name: str, outcomes: Sequence[Outcome]) -> Score:
+    pictures = [outcome.val_images for outcome in outcomes]
+    return Score(
+        name,
+        statistics.fmean([outcome.accuracy for outcome in outcomes], pictures),
+        statistics.fmean([outcome.loss for outcome in outcomes], pictures),
+        statistics.fmean(outcome.elapsed for outcome in outcomes),
+    )
