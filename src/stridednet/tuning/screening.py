@@ -60,11 +60,13 @@ class Screened:
         rounds: Up to three.
         winner: The best candidate; None if none was ahead of the default.
         cost: Duration of its trainings, divided by that of the default's.
+        combinations: The candidates of the last round that are several changes at once.
     """
 
     rounds: tuple[Round, ...]
     winner: Variant | None
     cost: float = 1.0
+    combinations: tuple[Variant, ...] = ()
 
 
 def screen(
@@ -107,16 +109,16 @@ def screen(
         return Screened(tuple(rounds), None)
 
     together = [combined(best[:count], base) for count in range(2, len(best) + 1)]
-    finalists = [*best, *(one for one in together if one is not None and _cost(one, costs) <= MOST_COST)]
+    several = tuple(one for one in together if one is not None and _cost(one, costs) <= MOST_COST)
+    finalists = [*best, *several]
     by_name |= {change.name: change for change in finalists}
-    epochs = record.once(
-        "round 3", lambda: _longer(rounds[1], finalists, len(SCREENING), times, end - clock.spent)
-    )
+    epochs = record.once("round 3", lambda: _longer(rounds[1], finalists, len(SCREENING), times, end - clock.spent))
     rounds.append(_run(trainings, base, "round 3", finalists, SCREENING, epochs, 30))
     if not rounds[2].ahead:
-        return Screened(tuple(rounds), None)
+        return Screened(tuple(rounds), None, combinations=several)
     winner = rounds[2].ahead[0]
-    return Screened(tuple(rounds), by_name[winner], rounds[2].seconds(winner) / rounds[2].seconds("base"))
+    cost = rounds[2].seconds(winner) / rounds[2].seconds("base")
+    return Screened(tuple(rounds), by_name[winner], cost, several)
 
 
 def costs_of(base: Recipe, changes: Sequence[Variant], classes: int) -> tuple[dict[str, float], dict[str, str]]:

@@ -1,13 +1,12 @@
 """Short trainings of a tuning, each measured on a fold of the training pictures."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
 from stridednet.data.fold_assignment import Fold
 from stridednet.errors import TrainingError
 from stridednet.recipe import Recipe
 from stridednet.sweeps.axes import Variant
-from stridednet.sweeps.budget import Budget
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.runner import Runner
 from stridednet.sweeps.trial import Outcome, Trial
@@ -49,8 +48,7 @@ class Trainings:
         *,
         epochs: int,
         first_seed: int,
-        repeats: int = 1,
-        budget: Budget | None = None,
+        repetition: int = 0,
     ) -> list[Outcome]:
         """Train variants of a recipe without each of some folds, and measure them on it.
 
@@ -60,25 +58,25 @@ class Trainings:
             variants: The recipe itself first.
             folds: Numbers of folds.
             epochs: Number of epochs.
-            first_seed: From 0 to 999; each fold and each repeat has the next one, which its variants share.
-            repeats: How often all of this is done; ``repetition`` in the outcomes counts it.
-            budget: Ends the round early; None for no limit.
+            first_seed: From 0 to 999; each fold has the next one, which its variants share.
+            repetition: Of the outcomes, which are of the same folds with other seeds.
 
         Raises:
             TrainingError: A training of the base failed.
         """
-        trials, repeat_of = self._trials(base, variants, folds, epochs, first_seed, repeats)
+        trials = [
+            self._trial(base, variant, number, epochs, (base.seed * _SEEDS + first_seed + place) % 2**32)
+            for place, number in enumerate(folds)
+            for variant in variants
+        ]
         outcomes: list[Outcome] = []
 
         def finished(trial: Trial, outcome: Outcome, *, restored: bool) -> None:
-            outcome = dataclasses.replace(outcome, repetition=repeat_of[trial.recipe.seed])
             if outcome.error and not trial.variant.settings:
                 raise TrainingError(f"the default recipe could not be trained: {outcome.error}")
-            outcomes.append(outcome)
+            outcomes.append(dataclasses.replace(outcome, repetition=repetition))
             if restored:
                 self._clock.count(outcome)
-            if budget is not None:
-                budget.count(outcome, restored=restored)
             self._observer.on_outcome(outcome, restored=restored)
 
         self._observer.on_round(title, len(trials))
@@ -90,35 +88,17 @@ class Trainings:
                     waiting.append(trial)
                 else:
                     finished(trial, known, restored=True)
-            affordable: Iterator[Trial] = iter(waiting) if budget is None else budget.affordable(waiting)
-            for trial, outcome in self._store.run(affordable, self._runner):
+            for trial, outcome in self._store.run(iter(waiting), self._runner):
                 finished(trial, outcome, restored=False)
         finally:
             self._observer.on_end()
         return outcomes
 
-    def _trials(
-        self,
-        base: Recipe,
-        variants: Sequence[Variant],
-        folds: Sequence[int],
-        epochs: int,
-        first_seed: int,
-        repeats: int,
-    ) -> tuple[list[Trial], Mapping[int, int]]:
-        trials, repeat_of = [], {}
-        for repeat in range(repeats):
-            for place, number in enumerate(folds):
-                seed = (base.seed * _SEEDS + first_seed + repeat * len(folds) + place) % 2**32
-                repeat_of[seed] = repeat
-                for variant in variants:
-                    recipe = variant.recipe(base)
-                    fold = self._fold(base, number)
-                    data = self._folds.of(recipe, fold)
-                    sized = recipe.sized(len(data.split.train), len(data.labels))
-                    length = {"seed": seed, "epochs": epochs, "validation_freq": epochs}
-                    trials.append(Trial(variant, fold, sized.replace(length), data))
-        return trials, repeat_of
+    def _trial(self, base: Recipe, variant: Variant, number: int, epochs: int, seed: int) -> Trial:
+        recipe, fold = variant.recipe(base), self._fold(base, number)
+        data = self._folds.of(recipe, fold)
+        sized = recipe.sized(len(data.split.train), len(data.labels))
+        return Trial(variant, fold, sized.replace({"seed": seed, "epochs": epochs, "validation_freq": epochs}), data)
 
     @staticmethod
     def _fold(base: Recipe, number: int) -> Fold:
