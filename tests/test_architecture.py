@@ -41,6 +41,7 @@ ORDER = (
     "classifier",
     "checking",
     "sweeps",
+    "tuning",
     "cli",
 )
 
@@ -88,6 +89,8 @@ def test_exported_names() -> None:
         "StridedNetError",
         "SweepObserver",
         "SweepResult",
+        "TuneObserver",
+        "TuneResult",
         "check",
         "load_recipe",
         "resume",
@@ -95,6 +98,7 @@ def test_exported_names() -> None:
         "scan",
         "sweep",
         "train",
+        "tune",
     ]
     for name in stridednet.__all__:
         found = getattr(stridednet, name)

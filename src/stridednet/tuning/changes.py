@@ -1,4 +1,4 @@
-"""The changes of a recipe that a tuning tries, in the order of how much they usually matter; docs/tune.md lists them."""
+"""The changes of a recipe that a tuning tries, those that usually matter most first; docs/tune.md lists them."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any

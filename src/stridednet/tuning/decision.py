@@ -1,11 +1,11 @@
 """Whether a change is certain enough to be adopted, and how much it promises.
 
-A change is adopted if the lower limit of the one-sided 95% interval of its gain is above 0. A gain that is only reported
-if it is large enough is too large on average, even if it was measured on pictures that had no part in the choice: chance
-that makes it larger also makes it pass. The promise is corrected for this as Zhong and Prentice 2008, "Bias-reduced
-estimators and confidence intervals for odds ratios in genome-wide association studies" (doi:10.1093/biostatistics/kxn001),
-do: by the distribution of the measured gain *given* that it passed. The promised gain is then as often too large as too
-small, and its interval contains the true gain in 95% of the adopted changes.
+A change is adopted if the lower limit of the one-sided 95% interval of its gain is above 0. A gain that is only
+reported if it is large enough is too large on average, even if it was measured on pictures that had no part in the
+choice: chance that makes it larger also makes it pass. The promise is therefore taken from the distribution of the
+measured gain *given* that it passed, as Zhong and Prentice 2008 do, "Bias-reduced estimators and confidence intervals
+for odds ratios in genome-wide association studies" (doi:10.1093/biostatistics/kxn001). The promised gain is then as
+often too large as too small, and its interval contains the true gain in 95% of the adopted changes.
 """
 
 import math

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -232,9 +233,9 @@ class _Tuning:
             )
         train, test = len(data.split.train), len(data.split.test)
         self.observer.on_message(
-            f"budget: {duration_text(budget)}: changes are screened by short trainings, the best one is confirmed with "
-            f"trainings of up to {times.epochs} epochs, and it and the default are trained on {train:,} pictures (about "
-            f"{duration_text(times.final)} each) and tested on {test:,}"
+            f"budget {duration_text(budget)}: changes are screened by short trainings, the best one is confirmed with "
+            f"trainings of up to {times.epochs} epochs, and it and the default are trained on all {train:,} pictures "
+            f"(about {duration_text(times.final)} each) and tested on {test:,}"
         )
 
     def _default(self, recipe: Recipe, data: TrainingData) -> Recipe:
@@ -277,7 +278,8 @@ class _Tuning:
         variants, longest = [Variant(), winner], 0.0
         for repeat in range(repeats):
             began = self.clock.spent
-            if repeat and not self.record.once(f"repeat {repeat}", lambda began=began: began + longest <= end):
+            in_time = began + longest <= end
+            if repeat and not self.record.once(f"repeat {repeat}", partial(bool, in_time)):
                 break
             outcomes += self.trainings.run(
                 f"confirmation: {winner.name}, {epochs} epochs",
