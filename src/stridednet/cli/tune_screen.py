@@ -102,7 +102,7 @@ class _BarObserver(TuneObserver):
         self._task = self._bar.add_task(title, total=trials, left=self._left())
         self._bar.start()
 
-    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:
+    def on_outcome(self, outcome: Outcome, *, restored: bool) -> None:  # noqa: ARG002 -- they count as well
         if outcome.error:
             self.on_message(f"{outcome.variant} failed: {outcome.error}")
         self._bar.update(self._task, advance=1, left=self._left())
