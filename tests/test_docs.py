@@ -64,6 +64,9 @@ def _shortened(line: str) -> list[str]:
     if arguments[0] == "sweep":
         few = ["pictures" if argument == "digits" else argument for argument in arguments]
         return [*few, "--set", "epochs=1", "--seeds", "1"]
+    if arguments[0] == "tune":
+        small = ("epochs=2", "image_size=16", "model.filters=[8]", "model.dense_units=16", "model.name=stridednet")
+        return [*arguments, *(part for setting in small for part in ("--set", setting))]
     return arguments
 
 
