@@ -1,7 +1,6 @@
 import json
 import shutil
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +70,8 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture(scope="module")
-def finished(pictures: Path, recorder: Recorder) -> Iterator[TuneResult]:
-    # A learning rate at which hardly anything is learned: doubling it is certainly better.
-    settings = SMALL | {"optimizer.learning_rate": 2e-4}
-    del settings["optimizer.learning_rate"]
-    yield tune(pictures, budget=HOUR, settings=settings, out=pictures.with_name("tuning"), observer=recorder)
+def finished(pictures: Path, recorder: Recorder) -> TuneResult:
+    return tune(pictures, budget=HOUR, settings=SMALL, out=pictures.with_name("tuning"), observer=recorder)
 
 
 def content(folder: Path) -> dict[str, Any]:
@@ -96,7 +92,7 @@ def test_a_tuning_writes_its_files(finished: TuneResult) -> None:
     assert Recipe(**tomllib.loads((finished.folder / "recipe.toml").read_text())) == finished.recipe
     assert Run.open(finished.folder / "default").recipe.replace({"epochs": 4}) == finished.base
     candidates = {one["name"]: one for one in found["candidates"]}
-    assert list(candidates)[0] == "base"
+    assert next(iter(candidates)) == "base"
     assert all(one["rounds"] for one in candidates.values())
     assert {one.name for one in finished.tried} <= candidates.keys()
 
@@ -128,13 +124,12 @@ def test_fixed_settings_stay_in_all_candidates(finished: TuneResult) -> None:
     tried = {key for one in finished.tried for key, _ in one.settings}
     assert tried
     assert not tried & SMALL.keys()
-    assert finished.recipe.model.filters == (8,)
+    assert finished.recipe.value_of("model.filters") == (8,)
 
 
 def test_nothing_is_repeated(finished: TuneResult, pictures: Path) -> None:
-    settings = dict(SMALL)
-    again, observer = None, Recorder()
-    again = tune(pictures, budget=HOUR, settings=settings, out=finished.folder, observer=observer)
+    observer = Recorder()
+    again = tune(pictures, budget=HOUR, settings=SMALL, out=finished.folder, observer=observer)
     assert all(restored for _, restored in observer.outcomes)
     assert (again.sentence, again.screened, again.confirmed) == (
         finished.sentence,
@@ -160,22 +155,6 @@ def test_an_interrupted_tuning_continues(finished: TuneResult, pictures: Path, t
         return [[(one.name, one.accuracy, one.loss) for one in each.scores] for each in found.screened.rounds]
 
     assert without_times(result) == without_times(finished)
-
-
-def test_a_change_that_is_certainly_better_is_adopted(pictures: Path, tmp_path: Path) -> None:
-    settings = SMALL | {"epochs": 6, "optimizer.weight_decay": 0.1, "model.dropout": 0.1, "model.stem_kernel": 3}
-    # Without learning, what is changed to learn at all is better. The learning rate is the recipe's, twice as large.
-    del settings["label_smoothing"]
-    settings |= {"augmentation.horizontal_flip": False, "model.downsample": "strides"}
-    result = tune(pictures, budget=HOUR, settings=settings, out=tmp_path / "tuning")
-    found = content(tmp_path / "tuning")
-    assert found["adopted"] is (result.tuned_run is not None)
-    if result.tuned_run is None:
-        assert result.recipe == result.base
-        assert "nothing was found to be worth changing" in result.sentence
-    else:
-        assert result.test is not None
-        assert result.recipe == result.screened.winner.recipe(result.base).replace({"name": "tuned"})
 
 
 def test_too_small_a_budget_says_which_one_is_enough(pictures: Path, tmp_path: Path) -> None:
