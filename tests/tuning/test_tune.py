@@ -157,6 +157,35 @@ def test_an_interrupted_tuning_continues(finished: TuneResult, pictures: Path, t
     assert without_times(result) == without_times(finished)
 
 
+def test_a_change_that_is_certainly_better_is_adopted(tmp_path: Path) -> None:
+    # Pictures that are bright on the left or on the right: whoever learns from mirrored ones cannot tell them apart.
+    random = np.random.default_rng(0)
+    for label in ("left", "right"):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        for number in range(60):
+            image = random.integers(0, 100, (16, 16, 3))
+            image[:, slice(0, 8) if label == "left" else slice(8, 16)] += 100
+            Image.fromarray(image.astype(np.uint8)).save(tmp_path / "pictures" / label / f"{number}.png")
+    out = tmp_path / "tuning"
+    result = tune(tmp_path / "pictures", budget=HOUR, settings=SMALL, out=out)
+    found = content(out)
+    assert found["adopted"]
+    assert found["changes"]["augmentation.horizontal_flip"] is False
+    assert result.tuned_run is not None
+    assert result.test is not None
+    assert result.tuned_run.recipe.augmentation.horizontal_flip is False
+    assert result.default_run.recipe.augmentation.horizontal_flip is True
+    # On test, the comparison is that of what the two runs say.
+    assert result.test.pictures == 30
+    accuracies = [run.report["report"]["accuracy"] for run in (result.tuned_run, result.default_run)]
+    assert result.test.difference == pytest.approx(accuracies[0] - accuracies[1])
+    assert result.test.difference > 0.2
+    promise = found["confirmation"]["promised"]
+    assert promise[1] < result.test.difference < promise[2]
+    assert "augmentation.horizontal_flip: false instead of true" in result.sentence
+    assert f"On 30 test pictures: accuracy {accuracies[0]:.3f} instead of {accuracies[1]:.3f}" in result.sentence
+
+
 def test_too_small_a_budget_says_which_one_is_enough(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"budget: 1 s is too short .* (s|min) are enough, or set a lower effort"):
         tune(pictures, budget=1, settings=SMALL, out=tmp_path / "tuning")

@@ -5,6 +5,7 @@ Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperpa
 one the best third on another fold, and the last one the best three changes and their combinations on both.
 """
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from stridednet.sweeps.trial import Outcome
 from stridednet.tuning.changes import combined
 from stridednet.tuning.ranking import Score, ordered
 from stridednet.tuning.record import Record
-from stridednet.tuning.times import MOST_COST, ROUNDS, Clock, Times, first_round, round_epochs
+from stridednet.tuning.times import FINALISTS, MOST_COST, ROUNDS, Clock, Times, first_round, round_epochs
 from stridednet.tuning.trainings import SCREENING, Trainings
 
 _BEST = 3
@@ -108,8 +109,7 @@ def screen(
     if not best:
         return Screened(tuple(rounds), None)
 
-    together = [combined(best[:count], base) for count in range(2, len(best) + 1)]
-    several = tuple(one for one in together if one is not None and _cost(one, costs) <= MOST_COST)
+    several = _combinations(best, base, costs)
     finalists = [*best, *several]
     by_name |= {change.name: change for change in finalists}
     epochs = record.once("round 3", lambda: _longer(rounds[1], finalists, len(SCREENING), times, end - clock.spent))
@@ -144,6 +144,14 @@ def costs_of(base: Recipe, changes: Sequence[Variant], classes: int) -> tuple[di
         else:
             costs[change.name] = cost
     return costs, reasons
+
+
+def _combinations(best: Sequence[Variant], base: Recipe, costs: Mapping[str, float]) -> tuple[Variant, ...]:
+    """Return all changes at once, and the best pairs, as far as they are possible: two combinations at most."""
+    groups = [group for size in range(len(best), 1, -1) for group in itertools.combinations(best, size)]
+    together = [combined(group, base) for group in groups]
+    possible = [one for one in together if one is not None and _cost(one, costs) <= MOST_COST]
+    return tuple(possible[: FINALISTS - len(best)])
 
 
 def _sized(change: Variant) -> bool:
