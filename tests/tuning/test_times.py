@@ -1,7 +1,7 @@
 import pytest
 
-from stridednet.tuning.times import Clock, Times, confirmation, first_round, round_epochs
 from stridednet.sweeps.trial import Outcome
+from stridednet.tuning.times import Clock, Times, confirmation, first_round, round_epochs
 
 TIMES = Times(overhead=1.0, epoch=2.0, epochs=20, final=60.0)
 
