@@ -63,7 +63,8 @@ def _shortened(line: str) -> list[str]:
         return [*arguments, *([] if named else ["-d", "pictures"]), "-e", "1"]
     if arguments[0] == "sweep":
         few = ["pictures" if argument == "digits" else argument for argument in arguments]
-        return [*few, "--set", "epochs=1", "--seeds", "1"]
+        stops = {"--budget", "--until"} & set(arguments)
+        return [*few, "--set", "epochs=1", "--folds", "2", "--seeds", "2" if stops else "1"]
     if arguments[0] == "tune":
         small = ("epochs=2", "image_size=16", "model.filters=[8]", "model.dense_units=16", "model.name=stridednet")
         return [*arguments, *(part for setting in small for part in ("--set", setting))]

@@ -62,7 +62,7 @@ def test_the_installed_package_is_the_wheels(programs: Path, tmp_path: Path) -> 
         ("conv2d 28x28x1 --filters 4 --kernel-size 3 --show layer.png", "layer.png"),
         ("summary stridednet", "parameters"),
         (f"train digits -e 1 {SMALL}", "run: runs/train/digits-auto"),
-        (f"sweep digits --plan strides --seeds 1 --set epochs=1 {SMALL}", "model.downsample"),
+        (f"sweep digits --plan strides --seeds 1 --folds 2 --set epochs=1 {SMALL}", "model.downsample"),
     ],
 )
 def test_commands_run_in_an_empty_folder(programs: Path, tmp_path: Path, line: str, expected: str) -> None:

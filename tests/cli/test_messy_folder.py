@@ -178,6 +178,7 @@ def test_excluded_files_and_empty_classes(warm_command: Command, tmp_path: Path)
     assert Run.open(tmp_path / "run").labels == ["cat", "dog"]
     swept = warm_command(
         "sweep", "pets", *SMALL[:6], "--set", "epochs=1", "--vary", "model.stem_kernel=3", "--seeds", "1",
+        "--folds", "2",
         "--skip-empty", "--exclude", "unsorted", "--labels", "cat", "--labels", "dog",
     )  # fmt: skip
     assert (swept.returncode, swept.stderr) == (0, "")

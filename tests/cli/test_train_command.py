@@ -195,7 +195,7 @@ def test_a_model_that_prints_does_not_spoil_the_json(few_digits: Path, warm_comm
     done = warm_command("train", few_digits, "--model", "net.py:build", *options, "run")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["report"]["support"] == 30
-    model = ("--set", f"model.name={tmp_path / 'net.py'}:build", "--vary", "epochs=1,2", "--seeds", "1")
+    model = ("--set", f"model.name={tmp_path / 'net.py'}:build", "--vary", "epochs=1,2", "--seeds", "1", "--folds", "2")
     done_sweep = warm_command("sweep", few_digits, *model, *options, "sweep")
     assert done_sweep.returncode == 0, done_sweep.stderr
     assert len(json.loads(done_sweep.stdout)["comparisons"]) == 2

@@ -18,7 +18,14 @@ def outcomes(
     base: list[list[int]], other: list[list[int]], seconds: tuple[float, float] = (10.0, 8.0), pictures: int = 1000
 ) -> list[Outcome]:
     """Return the outcomes of one repetition whose folds have these wrong answers."""
-    shared = {"train_images": 3000, "val_images": pictures, "predict_ms": 1.0, "parameters": 100, "multiply_adds": 1000}
+    shared = {
+        "train_images": 3000,
+        "val_images": pictures,
+        "predict_ms": 1.0,
+        "parameters": 100,
+        "multiply_adds": 1000,
+        "cores": 1,
+    }
     found = []
     for variant, wrong, time in ((BASE, base, seconds[0]), (OTHER, other, seconds[1])):
         for fold, places in enumerate(wrong):
@@ -57,7 +64,7 @@ def test_lower_accuracy_as_a_sentence() -> None:
     # 50, 55, 45 and 50 of 1,000 are wrong in addition to the base's 10, 10, 10 and 10: 200 of 4,000.
     text = sentence(few(10, 10, 10, 10), few(60, 65, 55, 60))
     assert re.fullmatch(
-        r"model\.stem_kernel: 3 instead of 7: accuracy is lower \(-5\.0 points, interval -5\.\d to -4\.\d\); "
+        r"model\.stem_kernel: 3 instead of 7: accuracy is lower \(-5\.0 points, interval -\d\.\d to -\d\.\d\); "
         "training takes 20% less time",
         text,
     )
@@ -81,7 +88,17 @@ def test_a_small_and_certain_difference_is_called_both() -> None:
 def test_what_is_not_certain_is_undecided() -> None:
     found = compared(few(10, 10, 10, 10), [[0, 1, 2], list(range(30)), [5], list(range(12))], pictures=100)
     assert found.effect == "undecided"
-    assert "the effect on accuracy is undecided (-1.5 points" in found.sentence({"model.stem_kernel": "7"})
+    text = found.sentence({"model.stem_kernel": "7"})
+    assert "the effect on accuracy is undecided (-1.5 points" in text
+    assert "), and no number of repetitions can resolve 1 point with these pictures; training takes" in text
+    # 13 more wrong answers, and 8 fewer, of 1,600 pictures: what decides them is chance, which repetitions average out.
+    more = compared(
+        few(10, 10, 10, 10), [list(range(14)), list(range(2)), list(range(17)), list(range(12))], pictures=400
+    )
+    assert more.repetitions is not None
+    assert f", and resolving 1 point takes about {more.repetitions} repetitions" in more.sentence(
+        {"model.stem_kernel": "7"}
+    )
     assert compare((BASE, OTHER), outcomes(few(10, 10, 10, 10), [[0, 1, 2], list(range(30)), [5], list(range(12))],
                                            pictures=100), margin=0.5)[1].effect == "same"  # fmt: skip
 
@@ -117,6 +134,12 @@ def test_times_are_only_compared_on_as_many_cores() -> None:
     found = outcomes(few(1, 1), few(1, 1), (4.0, 6.0))
     found = [replace(outcome, cores=2 if outcome.fold == 0 else 1) for outcome in found]
     found[-1] = replace(found[-1], cores=2, seconds=100.0)  # its partner was trained on one
+    assert compare((BASE, OTHER), found)[1].time_ratio == pytest.approx(1.5)
+
+
+def test_times_of_trials_beside_other_work_are_not_compared() -> None:
+    found = [replace(outcome, cores=int(outcome.fold > 0)) for outcome in outcomes(few(1, 1), few(1, 1), (4.0, 6.0))]
+    found[0] = replace(found[0], seconds=100.0)
     assert compare((BASE, OTHER), found)[1].time_ratio == pytest.approx(1.5)
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from stridednet.errors import DataError, InputError, RecipeError
-from stridednet.sweeps.design import design_sweep
+from stridednet.sweeps.design import MOST_REPETITIONS, design_sweep
 from stridednet.sweeps.plan import SweepPlan
-from stridednet.sweeps.sequential import MOST_REPETITIONS
 
 VARY = {"model.stem_kernel": [3, 5]}
 

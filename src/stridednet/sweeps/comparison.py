@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ class Comparison:
     loss_difference: Difference | None  # in log loss
     effect: Effect  # on accuracy
     margin: float
+    repetitions: int | None  # after which the margin can probably be resolved; None if no number of them suffices
     seconds: float  # median training time of this variant
     time_ratio: float | None
     predict_ratio: float | None
@@ -56,7 +57,7 @@ class Comparison:
         if math.isnan(found.low):
             return f"{what}: accuracy changes by {measured} (one training of each, so no interval); {self._cost()}"
         interval = f"{points(found.low, sign=True)} to {points(found.high, sign=True)}"
-        return f"{what}: {self._verdict(found)} ({measured}, interval {interval}); {self._cost()}"
+        return f"{what}: {self._verdict(found)} ({measured}, interval {interval}){self._more()}; {self._cost()}"
 
     def _verdict(self, found: Difference) -> str:
         same = effect_text("same", self.margin)
@@ -66,6 +67,15 @@ class Comparison:
             return "the effect on accuracy is undecided"
         less = f" ({same})" if found.same_within(self.margin) else ""
         return f"accuracy is {self.effect}{less}"
+
+    def _more(self) -> str:
+        """Return what it would take to decide, if nothing is decided."""
+        if self.effect != "undecided":
+            return ""
+        size = f"{points(self.margin)} point{'' if self.margin == MARGIN else 's'}"
+        if self.repetitions is None:
+            return f", and no number of repetitions can resolve {size} with these pictures"
+        return f", and resolving {size} takes about {self.repetitions} repetitions"
 
     def _cost(self) -> str:
         if self.time_ratio is None:
@@ -81,7 +91,7 @@ def compare(
     outcomes: Sequence[Outcome],
     *,
     margin: float = MARGIN,
-    level_after: Callable[[int], float] = lambda _: LEVEL,
+    level: float = LEVEL,
 ) -> tuple[Comparison, ...]:
     """Compare each variant with the first, which is the base, over the folds that both have finished.
 
@@ -89,7 +99,7 @@ def compare(
         variants: The variants, the base first.
         outcomes: The outcomes of all variants.
         margin: Differences in accuracy of up to this size count as none.
-        level_after: Returns the confidence level of all intervals together, after a number of repetitions.
+        level: Confidence level of all intervals together.
     """
     trials: dict[str, dict[Place, Outcome]] = {variant.name: {} for variant in variants}
     failures: dict[str, list[str]] = {variant.name: [] for variant in variants}
@@ -108,7 +118,7 @@ def compare(
             failures=tuple(failures[variant.name]),
             margin=margin,
             comparisons=comparisons,
-            level_after=level_after,
+            level=level,
         )
         for variant in variants
     )
@@ -122,18 +132,19 @@ def _compared(
     failures: tuple[str, ...],
     margin: float,
     comparisons: int,
-    level_after: Callable[[int], float],
+    level: float,
 ) -> Comparison:
     pairs = [(own[place], base[place]) for place in sorted(own.keys() & base.keys())]
     difference, loss_difference = None, None
     if pairs:
-        chosen = {"comparisons": comparisons, "level": level_after(pairs[-1][0].repetition + 1)}
-        difference = out_of_fold_difference([_accuracies(*pair) for pair in pairs], **chosen)  # type: ignore[arg-type]
-        loss_difference = out_of_fold_difference([_losses(*pair) for pair in pairs], **chosen)  # type: ignore[arg-type]
+        difference, loss_difference = (
+            out_of_fold_difference([of(*pair) for pair in pairs], comparisons=comparisons, level=level)
+            for of in (_accuracies, _losses)
+        )
     one = next(iter(own.values()), None)
     adds = [(of_own.multiply_adds, of_base.multiply_adds) for of_own, of_base in pairs]
     known_adds = [(value, of_base) for value, of_base in adds if value is not None and of_base is not None]
-    timed = [(of_own, of_base) for of_own, of_base in pairs if of_own.cores == of_base.cores]
+    timed = [(of_own, of_base) for of_own, of_base in pairs if of_own.cores == of_base.cores > 0]
     return Comparison(
         variant,
         count=len(own),
@@ -142,6 +153,7 @@ def _compared(
         loss_difference=loss_difference,
         effect=effect(difference, margin),
         margin=margin,
+        repetitions=_repetitions(difference, margin, pairs),
         seconds=statistics.median(outcome.seconds for outcome in own.values()) if own else 0.0,
         time_ratio=_ratio([(of_own.seconds, of_base.seconds) for of_own, of_base in timed]),
         predict_ratio=_ratio([(of_own.predict_ms, of_base.predict_ms) for of_own, of_base in timed]),
@@ -151,6 +163,12 @@ def _compared(
         multiply_add_ratio=_ratio(list(known_adds)) or (1.0 if len(known_adds) == len(adds) else None),
         failures=failures,
     )
+
+
+def _repetitions(difference: Difference | None, margin: float, pairs: Sequence[tuple[Outcome, Outcome]]) -> int | None:
+    if difference is None:
+        return None
+    return difference.repetitions_to_resolve(margin, folds=1 + max(own.fold for own, _ in pairs))
 
 
 def _accuracies(own: Outcome, base: Outcome) -> PairedFold:

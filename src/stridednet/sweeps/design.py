@@ -15,11 +15,13 @@ from stridednet.sweeps.axes import Axis, Variant, parse_axes, variants
 from stridednet.sweeps.claims import Expected, check_expected
 from stridednet.sweeps.effect import MARGIN
 from stridednet.sweeps.own_models import absolute, check_distinct, short_variant
-from stridednet.sweeps.sequential import MOST_REPETITIONS
+from stridednet.sweeps.sequential import LOOKS
 
 DEFAULT_RECIPE = "fast"
 DEFAULT_SEEDS = 2
 DEFAULT_FOLDS = 4
+
+MOST_REPETITIONS = LOOKS[-1]  # of a sweep that stops by itself
 
 Until = Literal["decided"]
 

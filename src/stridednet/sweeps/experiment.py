@@ -1,8 +1,8 @@
 """`sweep` and `run_plan`: train every variant on every fold, compare in pairs, continue if interrupted."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,6 +222,8 @@ def run_design(
 ) -> SweepResult:
     """Train what a design describes, and write the sweep's folder; arguments and errors as in `sweep`."""
     observer = observer or SweepObserver()
+    chosen: AbstractContextManager[Runner]
+    chosen = nullcontext(runner or InTurn()) if runner is not None or jobs == 1 else SideBySide(jobs)
     clock = Budget(design.budget, jobs)
     for message in design.messages:
         observer.on_message(message)
@@ -238,22 +240,10 @@ def run_design(
     warning = results_inside(design.base.data.dataset, folder)
     if warning:
         observer.on_message(warning)
-    with locked(folder, "sweep"):  # before the data is prepared, which can take minutes
+    with chosen as running, locked(folder, "sweep"):  # before the data is prepared, which can take minutes
         schedule = Schedule(design, Folds(observer.on_message), observer.on_message)
-        with _chosen(runner, jobs) as running:
-            _run_rounds(schedule, TrialStore(folder), running, clock, observer, design)
+        _run_rounds(schedule, TrialStore(folder), running, clock, observer, design)
         return _written(design, schedule, folder, backend.device.type)
-
-
-@contextmanager
-def _chosen(runner: Runner | None, jobs: int) -> Iterator[Runner]:
-    if runner is not None:
-        yield runner
-    elif jobs == 1:
-        yield InTurn()
-    else:
-        with SideBySide(jobs) as several:
-            yield several
 
 
 def _run_rounds(

@@ -13,14 +13,17 @@ Two things would make it another number if the sweep were done again, and each h
   answer, which repetitions average out.
 - *Trainings.* Another seed gives a network that is better or worse on all pictures of its fold. This is the variance
   between the means of the folds beyond what their pictures explain, a component of variance as in a one-way analysis.
-  Repetitions average it out.
+  A few trainings measure it badly, so that the estimate is moved towards what was typical of real sweeps, with the
+  weight of five trainings. Repetitions average most of it out. They cannot average out what all trainings of a sweep
+  have in common because they learn from one data set; Nadeau and Bengio 2003, "Inference for the Generalization Error"
+  (doi:10.1023/A:1024068626366), add a share of the variance for it, and so does this module.
 
-Their sum has degrees of freedom after Satterthwaite 1946, "An Approximate Distribution of Estimates of Variance
+The sum has degrees of freedom after Satterthwaite 1946, "An Approximate Distribution of Estimates of Variance
 Components" (doi:10.2307/3002019); with several comparisons, each interval has the level
 ``1 - (1 - level) / comparisons`` (Bonferroni). Bates, Hastie and Tibshirani 2021, "Cross-validation: what does it
-estimate and how well does it do it?" (arXiv:2104.00673), show where intervals of cross-validation fail: they ignore
-that trainings share pictures. `benchmarks/interval_coverage.py` measures what that costs here, on simulated sweeps that
-are fitted to real ones.
+estimate and how well does it do it?" (arXiv:2104.00673), show that intervals of cross-validation can fail because
+trainings share pictures. `benchmarks/interval_coverage.py` measures how well these do, on simulated sweeps that are
+fitted to real ones.
 
 If almost all answers agree, the variance of the few differences says little, and for none at all it is 0. As in a score
 interval (Tango 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B), the variance is therefore
@@ -38,6 +41,12 @@ from numpy.typing import NDArray
 
 LEVEL = 0.95
 _MOST_REPETITIONS = 1000
+
+# Chosen with real sweeps and simulated ones that are fitted to them; see docs/measure.md.
+_TYPICAL = 0.003  # variance of trainings, divided by that of a picture's difference between right and wrong answers
+_TYPICAL_OF_LOSS = 0.01  # the same for losses
+_TYPICAL_WEIGHT = 5  # trainings
+_COMMON = 0.17  # the part of the variance of trainings that all trainings of a sweep have in common
 
 
 @dataclass(frozen=True)
@@ -133,9 +142,9 @@ class Difference:
         spread = self.spread
         trainings = repetitions * folds
         pictures = (spread.picture + spread.answer / repetitions) / self.pictures
-        variance = pictures + spread.training / trainings
-        between = (spread.training + (spread.picture + spread.answer) * folds / self.pictures) / trainings
-        freedom = variance**2 / between**2 * (trainings - 1) if between else math.inf
+        variance = pictures + spread.training * (1 / trainings + _COMMON)
+        between = spread.training + (spread.picture + spread.answer) * folds / self.pictures
+        freedom = _freedom(variance, pictures, self.pictures, between, 1 / trainings + _COMMON, trainings)
         confidence = 1 - (1 - self.level) / self.comparisons
         return _half_width(math.sqrt(variance), freedom, spread.step / self.pictures**2, confidence)
 
@@ -191,15 +200,31 @@ def out_of_fold_difference(folds: Sequence[PairedFold], *, comparisons: int = 1,
     # What the pictures of the folds contribute to the variance between their means. Picture effects that repetitions
     # have in common do not show there: they are those of the mean, S / n.
     explained = float((within / sizes).sum() - count * between_pictures / n) / (count - 1)
-    of_trainings = max(0.0, between - explained)
-    share = float((shares**2).sum())
+    weight, typical = _weight(count), _TYPICAL if right_or_wrong else _TYPICAL_OF_LOSS
+    of_trainings = max(0.0, weight * (between - explained) + (1 - weight) * typical * within)
+    share = float((shares**2).sum()) + _COMMON
     variance = between_pictures / n + share * of_trainings
-    # An estimate of 0 is as uncertain as any other, so that the variance between folds counts even then.
-    freedom = variance**2 / (share * between) ** 2 * (count - 1) if between else math.inf
+    freedom = _freedom(variance, between_pictures / n, n, between, share, count)
     error, floor = math.sqrt(variance), step / n**2
     half = _half_width(error, freedom, floor, 1 - (1 - level) / comparisons)
     spread = Spread(picture_variance, single, of_trainings, step, float(sizes.mean()))
     return Difference(mean, mean - half, mean + half, error, freedom, count, n, floor, comparisons, level, spread)
+
+
+def _weight(trainings: float) -> float:
+    """Return the weight of the trainings' own variance beside the typical one."""
+    return 1.0 if math.isinf(trainings) else (trainings - 1) / (trainings - 1 + _TYPICAL_WEIGHT)
+
+
+def _freedom(variance: float, pictures: float, count: int, between: float, share: float, trainings: float) -> float:
+    """Return the degrees of freedom after Satterthwaite of a variance with a part of pictures and one of trainings.
+
+    An estimated variance of trainings of 0 is as uncertain as any other: what counts is that between folds.
+    """
+    of_pictures = pictures**2 / max(1, count - 1)
+    of_trainings = 0.0 if math.isinf(trainings) else (share * _weight(trainings) * between) ** 2 / (trainings - 1)
+    uncertain = of_pictures + of_trainings
+    return variance**2 / uncertain if uncertain else math.inf
 
 
 def _half_width(error: float, freedom: float, floor: float, confidence: float) -> float:

@@ -148,6 +148,7 @@ def _numbers(comparison: Comparison) -> dict[str, Any]:
         "pairs": found.count if found else 0,
         "pictures": found.pictures if found else 0,
         "effect": comparison.effect if found else None,
+        "repetitions_for_margin": comparison.repetitions,
         "loss_difference": loss.mean if loss else None,
         "loss_low": _known(loss.low) if loss else None,
         "loss_high": _known(loss.high) if loss else None,

@@ -10,17 +10,17 @@ from stridednet.sweeps.comparison import Comparison, compare
 from stridednet.sweeps.design import SweepDesign
 from stridednet.sweeps.effect import effect_text
 from stridednet.sweeps.folds import Folds
-from stridednet.sweeps.out_of_fold import Difference
-from stridednet.sweeps.sequential import level_of_look
+from stridednet.sweeps.out_of_fold import LEVEL, Difference
+from stridednet.sweeps.sequential import LOOKS, level_of_look
 from stridednet.sweeps.trial import Outcome, Trial
 
 
 class Schedule:
     """The rounds of a sweep. In a fixed design, there is one, with all trials.
 
-    If a design stops once everything is decided, a round is a repetition, and a variant whose effect is certain, or
-    that no number of repetitions would decide, takes no part in further ones. Only outcomes matter for this, so that a
-    sweep that was interrupted and continued decides the same.
+    If a design stops once everything is decided, a round is a repetition. After some of them (`sequential.LOOKS`), a
+    variant whose effect is certain, or that no number of repetitions would decide, takes no part in further ones. Only
+    outcomes matter for this, so that a sweep that was interrupted and continued decides the same.
 
     Args:
         design: What is trained and measured.
@@ -46,7 +46,8 @@ class Schedule:
             return
         for number in repetitions:
             yield list(self._repetition(number, [base, *others]))
-            others = [variant for variant in others if not self._settled(variant)]
+            if number + 1 in LOOKS:
+                others = [variant for variant in others if not self._settled(variant)]
             if not others:
                 return
 
@@ -66,7 +67,7 @@ class Schedule:
     def _settled(self, variant: Variant) -> bool:
         found = next(one for one in self.comparisons() if one.variant == variant)
         if found.difference is None:
-            return False
+            return bool(found.failures)  # each repetition would fail again
         if found.effect != "undecided":
             self._say(f"{variant.name}: {effect_text(found.effect, self._design.margin)}; {found.count} trials")
             return True
@@ -78,9 +79,11 @@ class Schedule:
 
 def comparisons_of(design: SweepDesign, outcomes: Sequence[Outcome]) -> tuple[Comparison, ...]:
     """Compare the variants of a design, at the confidence level that its stopping rule asks for."""
-    if design.sequential:
-        return compare(design.variants, outcomes, margin=design.margin, level_after=level_of_look)
-    return compare(design.variants, outcomes, margin=design.margin)
+    return compare(design.variants, outcomes, margin=design.margin, level=_level(design))
+
+
+def _level(design: SweepDesign) -> float:
+    return level_of_look(max(len(design.variants) - 1, 1)) if design.sequential else LEVEL
 
 
 def can_decide(found: Difference, design: SweepDesign) -> bool:
@@ -93,12 +96,9 @@ def can_decide(found: Difference, design: SweepDesign) -> bool:
         found: An undecided difference.
         design: The sweep, which has a greatest number of repetitions.
     """
-    if found.count < 2 * design.folds:  # the variances are not known well
-        return True
-    level = level_of_look(design.seeds)
     last, half = (
-        dataclasses.replace(found, level=at).half_width_after(design.seeds, design.folds)
-        for at in (level, 2 * level - 1)
+        dataclasses.replace(found, level=level).half_width_after(design.seeds, design.folds)
+        for level in (found.level, 2 * found.level - 1)
     )
     # Half widths are proportional to standard errors, about.
     shrink = min(1.0, last / ((found.high - found.low) / 2))

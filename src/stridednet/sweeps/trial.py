@@ -56,7 +56,7 @@ class Outcome:
     multiply_adds: int | None = 0  # per image; None if that of a layer is unknown
     train_images: int = 0
     val_images: int = 0
-    cores: int = 0  # times on different numbers of cores are not compared
+    cores: int = 0  # times on different numbers of cores are not compared; 0: others used the cores as well
     curve: tuple[float | None, ...] = ()  # val accuracy after each epoch; None for epochs without validation
     pictures: PictureResults | None = None
     error: str = ""
