@@ -190,6 +190,11 @@ def test_too_small_a_budget_says_which_one_is_enough(pictures: Path, tmp_path: P
     with pytest.raises(InputError, match=r"budget: 1 s is too short .* (s|min) are enough, or set a lower effort"):
         tune(pictures, budget=1, settings=SMALL, out=tmp_path / "tuning")
     assert not (tmp_path / "tuning" / "default").exists()
+    # With a larger budget, the folder can be used, and the pilot is not repeated.
+    observer = Recorder(3)
+    with pytest.raises(KeyboardInterrupt):
+        tune(pictures, budget=HOUR, settings=SMALL, out=tmp_path / "tuning", observer=observer)
+    assert [restored for _, restored in observer.outcomes] == [True, True, False]
 
 
 def test_a_folder_with_another_tuning_is_refused(finished: TuneResult, pictures: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from stridednet.lock import LOCK
 from stridednet.storage import write_text
 
 TUNINGS = Path("runs/tune")
+BEGUN = "begun"  # decided once the budget is known to be enough; until then, another request may use the folder
 _FILE = "progress.json"
 
 
@@ -25,7 +26,8 @@ class Record:
 
     def __init__(self, folder: Path, request: Mapping[str, Any]) -> None:
         self._file = folder / _FILE
-        self._content = _read(folder) or {"request": dict(request)}
+        found = _read(folder)
+        self._content = found if found and found["request"] == request else {"request": dict(request)}
 
     def once(self, name: str, decide: Callable[[], Any]) -> Any:
         """Return an earlier decision, or decide now; it must be as JSON can contain it."""
@@ -62,7 +64,7 @@ def chosen_folder(out: Path | None, name: str, request: Mapping[str, Any]) -> Pa
         if out.exists() and not out.is_dir():
             raise InputError(f"out: {out} is a file; name a folder")
         found = _read(out)
-        if found is not None and found["request"] != request:
+        if found is not None and found["request"] != request and BEGUN in found:
             raise InputError(
                 f"out: {out} has a tuning with another budget, data set or settings; name another folder, or repeat "
                 "its command to continue it"
@@ -71,7 +73,10 @@ def chosen_folder(out: Path | None, name: str, request: Mapping[str, Any]) -> Pa
             raise InputError(f"out: {out} is not empty; name a new folder")
         return out
     number, folder = 1, TUNINGS / name
-    while not _free(folder) and (_read(folder) or {}).get("request") != request:
+    while not _free(folder):
+        found = _read(folder)
+        if found is not None and (found["request"] == request or BEGUN not in found):
+            break
         number += 1
         folder = TUNINGS / f"{name}-{number}"
     return folder

@@ -33,7 +33,7 @@ from stridednet.tuning.changes import changes_of
 from stridednet.tuning.decision import adopted, promised
 from stridednet.tuning.finals import compared_on_test, final_run
 from stridednet.tuning.observer import TuneObserver
-from stridednet.tuning.record import Record, chosen_folder
+from stridednet.tuning.record import BEGUN, Record, chosen_folder
 from stridednet.tuning.report import write_report
 from stridednet.tuning.request import Request, make_request
 from stridednet.tuning.result import Confirmed, TuneResult
@@ -231,6 +231,7 @@ class _Tuning:
                 f"budget: {duration_text(budget)} is too short for these pictures, of which one training takes about "
                 f"{duration_text(times.final)}; {duration_text(enough)} are enough, or set a lower effort"
             )
+        self.record.once(BEGUN, lambda: True)
         train, test = len(data.split.train), len(data.split.test)
         self.observer.on_message(
             f"budget {duration_text(budget)}: changes are screened by short trainings, the best one is confirmed with "
@@ -264,8 +265,12 @@ class _Tuning:
         end = self.clock.spent + left / 2
         return screen(self.trainings, base, changes, costs, times, self.record, self.clock, end)
 
-    def _confirmed(self, base: Recipe, screened: Screened, times: Times) -> Confirmed:
-        """Measure the winner of the screening on the other folds, as long and as often as the budget allows."""
+    def _confirmed(self, base: Recipe, screened: Screened, times: Times) -> Confirmed | None:
+        """Measure the winner of the screening on the other folds, as long and as often as the budget allows.
+
+        Returns:
+            What was measured; None if a training failed.
+        """
         winner = screened.winner
         assert winner is not None  # noqa: S101  -- for the type checker
         end = self.request.budget - times.finals(screened.cost)
@@ -292,7 +297,8 @@ class _Tuning:
             )
             longest = max(longest, self.clock.spent - began)
         compared = compare(variants, outcomes)[1]
-        if compared.difference is None or compared.loss_difference is None:
-            raise InputError(f"{winner.name} could not be confirmed: {compared.failures[0]}; repeat the same call")
+        if compared.failures or compared.difference is None or compared.loss_difference is None:
+            self.observer.on_message(f"{winner.name} is not adopted, since a training failed")
+            return None
         promise = promised(compared.difference) if adopted(compared.difference) else None
         return Confirmed(epochs, times.epochs, compared.difference, compared.loss_difference, promise)
