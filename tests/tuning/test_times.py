@@ -1,7 +1,7 @@
 import pytest
 
 from stridednet.sweeps.trial import Outcome
-from stridednet.tuning.times import Clock, Times, confirmation, first_round, round_epochs
+from stridednet.tuning.times import Clock, Times, confirmation, first_round, round_epochs, screening
 
 TIMES = Times(overhead=1.0, epoch=2.0, epochs=20, final=60.0)
 
@@ -37,8 +37,15 @@ def test_whole_trainings_come_before_repetitions() -> None:
     assert confirmation(TIMES, 1.0, 2, pair) == (20, 1)
     assert confirmation(TIMES, 1.0, 2, 2.9 * pair) == (20, 2)
     assert confirmation(TIMES, 1.0, 2, 100 * pair) == (20, 4)
-    assert confirmation(TIMES, 1.0, 2, pair / 2) == (9, 1)  # (41 - 2 * 1) / (2 * 2)
-    assert confirmation(TIMES, 1.0, 2, 0) == (5, 1)
+    assert confirmation(TIMES, 1.0, 2, 0.7 * pair) == (13, 1)  # (0.7 * 82 - 2 * 1) / (2 * 2)
+    assert confirmation(TIMES, 1.0, 2, 0) == (10, 1)
+
+
+def test_the_screening_leaves_time_for_whole_trainings_in_the_confirmation() -> None:
+    whole = 2 * (41 + 57)  # two folds, a training of 1 + 2 * 20 seconds and one that costs 1.4 times as much
+    assert screening(TIMES, 1000, 2) == 500
+    assert screening(TIMES, 300, 2) == pytest.approx(300 - whole)
+    assert screening(TIMES, 210, 2) == pytest.approx(70)
 
 
 def test_the_least_budget_grows_with_the_training() -> None:

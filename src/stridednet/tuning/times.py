@@ -15,7 +15,7 @@ MOST_REPEATS = 4  # of the confirmation: more average out little, since the pict
 MOST_COST = 2.5  # times as much computation as the default; changes that need more are not tried
 _COST = 1.4  # of a change that is not known yet
 _REPORT = 8.0  # seconds for the files of a run
-_LEAST_SHARE = 0.25  # of a whole training, in the confirmation
+_LEAST_SHARE = 0.5  # of a whole training, in the confirmation: what shorter ones promise does not hold for it
 _RACE = 1 / 3  # the most that choosing the default may cost, as a share of its training
 _SLACK = 1.1  # times vary
 
@@ -102,10 +102,24 @@ class Times:
         """
         change = self.training(self.least_epochs, _COST)
         rounds = (LEAST_CHANGES + 1) + 3 + folds * (FINALISTS + 1)
-        confirmation = folds * 2 * self.training(self.least_epochs_confirmed, _COST)
-        # The confirmation has as much as the screening.
+        confirmed = self.least_epochs_confirmed
+        confirmation = folds * (self.training(confirmed) + self.training(confirmed, _COST))
         first = _RACE * self.final if race else 0.0
-        return first + 2 * max(_SLACK * rounds * change, confirmation) + self.finals() + self.training(4)
+        return first + max(3 * _SLACK * rounds * change, 1.5 * confirmation) + self.finals() + self.training(4)
+
+
+def screening(times: Times, seconds: float, folds: int) -> float:
+    """Return how much of the time for screening and confirmation is for the screening.
+
+    It is half, or less if the confirmation needs more than the other half for whole trainings, but at least a third.
+
+    Args:
+        times: Durations of trainings.
+        seconds: What both may take.
+        folds: Number of folds of the confirmation.
+    """
+    whole = folds * (times.training(times.epochs) + times.training(times.epochs, _COST))
+    return max(seconds / 3, min(seconds / 2, seconds - whole))
 
 
 def first_round(times: Times, costs: Sequence[float], seconds: float) -> tuple[int, int]:

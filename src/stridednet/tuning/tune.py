@@ -38,7 +38,7 @@ from stridednet.tuning.report import write_report
 from stridednet.tuning.request import Request, make_request
 from stridednet.tuning.result import Confirmed, TuneResult
 from stridednet.tuning.screening import Screened, costs_of, screen
-from stridednet.tuning.times import Clock, Times, confirmation, duration_text
+from stridednet.tuning.times import Clock, Times, confirmation, duration_text, screening
 from stridednet.tuning.trainings import CONFIRMING, FOLDS, SCREENING, Trainings
 
 _PILOT_EPOCHS = 3
@@ -262,7 +262,7 @@ class _Tuning:
         if not changes:
             raise InputError("settings: nothing is left to try; let some settings of the network open")
         left = self.request.budget - self.clock.spent - times.finals()
-        end = self.clock.spent + left / 2
+        end = self.clock.spent + screening(times, left, len(CONFIRMING))
         return screen(self.trainings, base, changes, costs, times, self.record, self.clock, end)
 
     def _confirmed(self, base: Recipe, screened: Screened, times: Times) -> Confirmed | None:
