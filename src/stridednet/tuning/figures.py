@@ -33,7 +33,9 @@ def draw_screening(rounds: Sequence[Round], path: Path) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.1, y=0.05)
     axes.grid(alpha=0.3)
-    axes.set_xlabel("difference in accuracy from the default, in points (one training for each fold)")
+    figure.supxlabel(
+        "difference in accuracy from the default, in points (one training for each fold)", fontsize="medium"
+    )
     figure.legend(loc="outside lower center", ncols=len(rounds), fontsize=8)
     figure.savefig(path, format="png", dpi=120)
 
@@ -59,7 +61,7 @@ def draw_gain(result: TuneResult, path: Path) -> None:
     axes.invert_yaxis()
     axes.margins(y=0.3)
     axes.grid(axis="x", alpha=0.3)
-    axes.set_xlabel("gain in accuracy over the default, in points (95% intervals)")
+    figure.supxlabel("gain in accuracy over the default, in points (95% intervals)", fontsize="medium")
     winner = result.screened.winner
     figure.suptitle("no change stayed ahead of the default" if winner is None else short_name(winner.name), fontsize=9)
     figure.savefig(path, format="png", dpi=120)

@@ -43,7 +43,10 @@ def write_report(result: TuneResult, budget: float, device_kind: str) -> list[st
         except Exception as error:  # noqa: BLE001 -- Matplotlib depends on fonts and files outside the package
             problems.append(f"{name} is missing: {one_line(error)}")
     write_text(folder / "recipe.toml", result.recipe.to_toml())
-    write_text(folder / "report.md", _page(result, budget, f"{used['name']}, {used['cores']} cores"))
+    write_text(
+        folder / "report.md",
+        _page(result, budget, f"{used['name']}, {used['cores']} core{'s' if used['cores'] != 1 else ''}"),
+    )
     content = {"budget": budget, "device": used, **result.as_dict()}
     write_text(folder / _JSON, json.dumps(content, indent=2) + "\n")
     return problems
