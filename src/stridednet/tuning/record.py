@@ -30,22 +30,21 @@ class Record:
         self._content = found if found and found["request"] == request else {"request": dict(request)}
 
     def once(self, name: str, decide: Callable[[], Any]) -> Any:
-        """Return an earlier decision, or decide now; it must be as JSON can contain it."""
+        """Return an earlier decision, or decide now; it must be as JSON can contain it.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
         if name not in self._content:
             self._content[name] = decide()
-            self.write()
+            self._write()
         return self._content[name]
 
     def known(self, name: str) -> bool:
         """Return whether this was decided."""
         return name in self._content
 
-    def write(self) -> None:
-        """Write all decisions.
-
-        Raises:
-            StorageError: The file cannot be written.
-        """
+    def _write(self) -> None:
         write_text(self._file, json.dumps(self._content, indent=2) + "\n")
 
 

@@ -115,7 +115,6 @@ def run_tuning(
         observer.on_message(warning)
     with _runner(jobs) as runner, locked(folder, "tuning"):
         record = Record(folder, content)
-        record.write()
         trainings = Trainings(TrialStore(folder), runner, clock, observer)
         return _Tuning(request, backend, folder, record, trainings, clock, observer).finish()
 
