@@ -1,5 +1,6 @@
 import json
 import shutil
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from stridednet.sweeps.trial import Outcome
 from stridednet.tuning.observer import TuneObserver
 from stridednet.tuning.result import TuneResult
 from stridednet.tuning.tune import tune
+from warm import CAN_FORK, STRIDEDNET, start_warm
 
 SMALL: dict[str, Any] = {
     "epochs": 4,
@@ -157,6 +159,25 @@ def test_an_interrupted_tuning_continues(finished: TuneResult, pictures: Path, t
     assert without_times(result) == without_times(finished)
 
 
+@pytest.mark.skipif(not CAN_FORK, reason="needs forked processes and their signals")
+def test_a_killed_command_continues_in_the_middle_of_the_final_training(
+    warm_command: Command, finished: TuneResult, pictures: Path, tmp_path: Path
+) -> None:
+    out, output = tmp_path / "tuning", tmp_path / "output"
+    arguments = ["tune", pictures, "--budget", "1h", *_options(), "--out", out]
+    shutil.copytree(finished.folder / "trials", out / "trials")
+    shutil.copy(finished.folder / "progress.json", out)
+    process = start_warm(STRIDEDNET, arguments, tmp_path, output, output)
+    while not (out / "default" / "recipe.toml").is_file() and process.is_alive():
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert not (out / "tune.json").exists()
+    done = warm_command(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"\n{finished.sentence}\n" in done.stdout
+
+
 def test_a_change_that_is_certainly_better_is_adopted(tmp_path: Path) -> None:
     # Pictures that are bright on the left or on the right: whoever learns from mirrored ones cannot tell them apart.
     random = np.random.default_rng(0)
@@ -240,12 +261,16 @@ def test_what_is_wrong_is_told_in_one_line(
 
 
 def test_the_command_says_what_it_found(warm_command: Command, finished: TuneResult, pictures: Path) -> None:
-    settings = [part for key, value in SMALL.items() for part in ("--set", f"{key}={_toml(value)}")]
+    settings = _options()
     done = warm_command("tune", pictures, "--budget", "1h", *settings, "--out", finished.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"\n{finished.sentence}\n" in done.stdout
     as_json = warm_command("tune", pictures, "--budget", "1h", *settings, "--out", finished.folder, "--json")
     assert json.loads(as_json.stdout)["sentence"] == finished.sentence
+
+
+def _options() -> list[str]:
+    return [part for key, value in SMALL.items() for part in ("--set", f"{key}={_toml(value)}")]
 
 
 def _toml(value: Any) -> str:
