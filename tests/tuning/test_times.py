@@ -1,6 +1,7 @@
 import pytest
 
 from stridednet.sweeps.trial import Outcome
+from stridednet.tuning.screening import measured_costs
 from stridednet.tuning.times import Clock, Times, confirmation, first_round, round_epochs, screening
 
 TIMES = Times(overhead=1.0, epoch=2.0, epochs=20, final=60.0)
@@ -59,3 +60,17 @@ def test_time_of_earlier_calls_counts() -> None:
     clock.count(Outcome("base", 0, 0, elapsed=30.0))
     clock.add_earlier(100.0)
     assert clock.spent >= 115
+
+
+def test_one_slow_training_hardly_changes_what_is_planned() -> None:
+    costs = {"base": 1.0, "a": 1.0, "b": 2.0, "c": 1.0}
+    assert measured_costs({"base": 3.0, "a": 3.6, "b": 6.0, "c": 3.0}, costs) == pytest.approx(
+        {"base": 1.0, "a": 1.2, "b": 2.0, "c": 1.0}
+    )
+    assert measured_costs({"base": 100.0, "a": 3.0, "b": 6.0, "c": 3.0}, costs) == {
+        "base": 2.0,
+        "a": 1.0,
+        "b": 2.0,
+        "c": 1.0,
+    }
+    assert measured_costs({"base": 3.0}, costs) == {"base": 1.0}

@@ -48,10 +48,6 @@ class Round:
         names = [score.name for score in self.scores]
         return tuple(names[: names.index("base")])
 
-    def seconds(self, name: str) -> float:
-        """Return the mean duration of a candidate's trainings."""
-        return next(score.seconds for score in self.scores if score.name == name)
-
 
 @dataclass(frozen=True)
 class Screened:
@@ -93,6 +89,7 @@ def screen(
         end: What the clock will say at the end of the screening.
     """
     by_name = {change.name: change for change in changes}
+    known = {"base": 1.0, **costs}
 
     def decided() -> tuple[int, int]:
         seconds = (end - clock.spent) / ROUNDS
@@ -103,7 +100,7 @@ def screen(
 
     best = [by_name[name] for name in rounds[0].ahead[: math.ceil(number / 3)]]
     if best:
-        epochs = record.once("round 2", lambda: _longer(rounds[0], best, 1, times, (end - clock.spent) / 2))
+        epochs = record.once("round 2", lambda: _longer(rounds[0], best, 1, times, (end - clock.spent) / 2, known))
         rounds.append(_run(trainings, base, "round 2", best, SCREENING[1:], epochs, 20))
         best = [by_name[name] for name in rounds[1].ahead[:_BEST]]
     if not best:
@@ -112,13 +109,16 @@ def screen(
     several = _combinations(best, base, costs)
     finalists = [*best, *several]
     by_name |= {change.name: change for change in finalists}
-    epochs = record.once("round 3", lambda: _longer(rounds[1], finalists, len(SCREENING), times, end - clock.spent))
+    known |= {change.name: _cost(change, costs) for change in several}
+    epochs = record.once(
+        "round 3", lambda: _longer(rounds[1], finalists, len(SCREENING), times, end - clock.spent, known)
+    )
     rounds.append(_run(trainings, base, "round 3", finalists, SCREENING, epochs, 30))
     if not rounds[2].ahead:
         return Screened(tuple(rounds), None, combinations=several)
     winner = rounds[2].ahead[0]
-    cost = rounds[2].seconds(winner) / rounds[2].seconds("base")
-    return Screened(tuple(rounds), by_name[winner], cost, several)
+    durations = {score.name: score.seconds for score in rounds[2].scores}
+    return Screened(tuple(rounds), by_name[winner], measured_costs(durations, known)[winner], several)
 
 
 def costs_of(base: Recipe, changes: Sequence[Variant], classes: int) -> tuple[dict[str, float], dict[str, str]]:
@@ -167,12 +167,30 @@ def _cost(change: Variant, costs: Mapping[str, float]) -> float:
     return math.prod(costs[Variant((pair,)).name] for pair in change.settings if Variant((pair,)).name in costs)
 
 
-def _longer(last: Round, candidates: Sequence[Variant], folds: int, times: Times, seconds: float) -> int:
+def measured_costs(seconds: Mapping[str, float], costs: Mapping[str, float]) -> dict[str, float]:
+    """Return what candidates cost compared with the default, by their durations.
+
+    One training may be much slower than the others because of other work on the machine. So the unit is a median, and
+    a duration changes what follows from the multiply-adds by a factor of two at most.
+
+    Args:
+        seconds: Durations, by name.
+        costs: Multiply-adds divided by the default's, by name.
+    """
+    unit = statistics.median(duration / costs[name] for name, duration in seconds.items())
+    return {
+        name: min(max(duration / unit, costs[name] / 2), costs[name] * 2) if unit else costs[name]
+        for name, duration in seconds.items()
+    }
+
+
+def _longer(
+    last: Round, candidates: Sequence[Variant], folds: int, times: Times, seconds: float, costs: Mapping[str, float]
+) -> int:
     """Return the number of epochs of the next round, from the durations of the last one."""
-    of_base = last.seconds("base")
-    known = {score.name: score.seconds / of_base for score in last.scores}
-    costs = [1.0, *(known.get(one.name, max(known.values())) for one in candidates)]
-    return round_epochs(times, costs, folds, seconds, least=last.epochs)
+    known = measured_costs({score.name: score.seconds for score in last.scores}, costs)
+    expected = [known.get(name, costs[name]) for name in ("base", *(one.name for one in candidates))]
+    return round_epochs(times, expected, folds, seconds, least=last.epochs)
 
 
 def _run(
