@@ -42,6 +42,7 @@ ORDER = (
     "classifier",
     "checking",
     "sweeps",
+    "tuning",
     "cli",
 )
 
@@ -89,6 +90,8 @@ def test_exported_names() -> None:
         "StridedNetError",
         "SweepObserver",
         "SweepResult",
+        "TuneObserver",
+        "TuneResult",
         "check",
         "load_recipe",
         "resume",
@@ -96,6 +99,7 @@ def test_exported_names() -> None:
         "scan",
         "sweep",
         "train",
+        "tune",
     ]
     for name in stridednet.__all__:
         found = getattr(stridednet, name)

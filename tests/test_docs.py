@@ -65,6 +65,10 @@ def _shortened(line: str) -> list[str]:
         few = ["pictures" if argument == "digits" else argument for argument in arguments]
         stops = {"--budget", "--until"} & set(arguments)
         return [*few, "--set", "epochs=1", "--folds", "2", "--seeds", "2" if stops else "1"]
+    if arguments[0] == "tune":
+        network = ("model.name=stridednet", "model.filters=[8]", "model.dense_units=16", "model.stem_kernel=3")
+        small = (*network, "epochs=2", "image_size=16", "resize=squash", "optimizer.name=adam", "mixing.mixup=0")
+        return [*arguments, *(part for setting in small for part in ("--set", setting))]
     return arguments
 
 

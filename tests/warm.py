@@ -26,6 +26,7 @@ STRIDEDNET = Path(sys.executable).with_name("stridednet")
 _PRELOADED = [
     "stridednet.pipeline",
     "stridednet.sweeps.experiment",
+    "stridednet.tuning.tune",
     "stridednet.cli.main",
     "sklearn.model_selection",
     "cleanlab.filter",

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from stridednet.sweeps.experiment import SweepResult, run_plan, sweep
     from stridednet.sweeps.observer import SweepObserver
     from stridednet.training.observer import Observer
+    from stridednet.tuning.observer import TuneObserver
+    from stridednet.tuning.result import TuneResult
+    from stridednet.tuning.tune import tune
 
 __version__ = "0.1.0"
 
@@ -44,6 +47,8 @@ _HOME_OF_NAME = {
     "StridedNetError": "stridednet.errors",
     "SweepObserver": "stridednet.sweeps.observer",
     "SweepResult": "stridednet.sweeps.experiment",
+    "TuneObserver": "stridednet.tuning.observer",
+    "TuneResult": "stridednet.tuning.result",
     "check": "stridednet.checking.check",
     "load_recipe": "stridednet.recipe",
     "resume": "stridednet.pipeline",
@@ -51,6 +56,7 @@ _HOME_OF_NAME = {
     "scan": "stridednet.data.scan",
     "sweep": "stridednet.sweeps.experiment",
     "train": "stridednet.pipeline",
+    "tune": "stridednet.tuning.tune",
 }
 
 __all__ = [
@@ -67,6 +73,8 @@ __all__ = [
     "StridedNetError",
     "SweepObserver",
     "SweepResult",
+    "TuneObserver",
+    "TuneResult",
     "check",
     "load_recipe",
     "resume",
@@ -74,6 +82,7 @@ __all__ = [
     "scan",
     "sweep",
     "train",
+    "tune",
 ]
 
 

@@ -27,6 +27,7 @@ from stridednet.cli.streams import (
 from stridednet.cli.summary import summary_command
 from stridednet.cli.sweep import sweep_command
 from stridednet.cli.train import train_command
+from stridednet.cli.tune import tune_command
 from stridednet.environment import explained
 from stridednet.errors import InputError, StridedNetError, one_line
 
@@ -63,6 +64,7 @@ app = typer.Typer(
 app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("sweep")(sweep_command)
+app.command("tune")(tune_command)
 app.command("evaluate")(evaluate_command)
 app.command("export")(export_command)
 app.command("serve")(serve_command)
