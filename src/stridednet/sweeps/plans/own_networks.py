@@ -42,7 +42,7 @@ def shallow_and_wide(width: int, height: int, depth: int, classes: int) -> keras
 
 def deep_and_narrow(width: int, height: int, depth: int, classes: int) -> keras.Model:
     """Build a network with four convolutions in each stage, and about as many multiply-adds."""
-    return _network(width, height, depth, classes, kernels=(3, 3, 3, 3), filters=(17, 34, 68))
+    return _network(width, height, depth, classes, kernels=(3, 3, 3, 3), filters=(16, 32, 72))
 
 
 def dropout_before_dense(width: int, height: int, depth: int, classes: int) -> keras.Model:
