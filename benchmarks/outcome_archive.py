@@ -88,7 +88,9 @@ class Archive:
         Whoever adds repetitions has seen the results of the earlier ones, so the archive becomes sequential.
         """
         known = {one.place: one for one in self.outcomes}
-        new = [outcome for outcome in outcomes if not outcome.error and place_of(outcome) not in known]
+        names_of_variants = {variant.name for variant in header.variants}
+        usable = [outcome for outcome in outcomes if not outcome.error and outcome.variant in names_of_variants]
+        new = [outcome for outcome in usable if place_of(outcome) not in known]
         if not new:
             return self
         names = [one.name for one in self.machines]
@@ -143,9 +145,7 @@ def header_of(plan: str, data: str, design: SweepDesign, folds: Folds) -> Header
         parts.append(json.dumps([portable, source_of(name)], sort_keys=True))
     recipe = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     pictures = folds.of(design.base, Fold(0, 0, design.folds)).hash[:16]
-    variants = tuple(
-        Variant(tuple((key, _portable(value)) for key, value in one.settings)) for one in design.variants
-    )
+    variants = tuple(Variant(tuple((key, _portable(value)) for key, value in one.settings)) for one in design.variants)
     return Header(plan, data, recipe, pictures, variants, design.folds, design.sequential)
 
 

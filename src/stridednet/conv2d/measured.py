@@ -78,7 +78,9 @@ class MeasuredClaim:
 
         It is undecided as long as one of the expectations is.
         """
-        return {sweep.data: _together([row.verdict for row in sweep.measurements if row.verdict]) for sweep in self.sweeps}
+        return {
+            sweep.data: _together([row.verdict for row in sweep.measurements if row.verdict]) for sweep in self.sweeps
+        }
 
     def about(self, parameter: str) -> tuple[Measurement, ...]:
         """Return the measurements that concern a parameter of `Conv2D`.
