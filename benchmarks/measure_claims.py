@@ -10,7 +10,7 @@ generated parts of docs/claims.md and docs/conv2d.md.
 """
 
 import argparse
-import datetime
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Any
 
 from measured_file import written
 from outcome_archive import Archive, Machine, check_same_sweep, empty, header_of, outcomes_in, restore
-
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.errors import StridedNetError
 from stridednet.executor.backend import Backend
@@ -139,7 +138,7 @@ def _design(
 def _this_machine() -> Machine:
     used = device()
     cores = f"{used['cores']} core{'' if used['cores'] == 1 else 's'}"
-    return Machine(f"{used['name']}, {cores}", datetime.datetime.now(datetime.UTC).date().isoformat())
+    return Machine(f"{used['name']}, {cores}", dt.datetime.now(dt.UTC).date().isoformat())
 
 
 def _silent(_: str) -> None:

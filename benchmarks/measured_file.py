@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from outcome_archive import Archive, Archived
 
 import stridednet
+from outcome_archive import Archive, Archived
 from stridednet.conv2d.measured import MeasuredClaim, MeasuredSweep, Measurement
 from stridednet.sweeps.axes import text_of
 from stridednet.sweeps.claims import verdict
