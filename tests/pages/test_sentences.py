@@ -47,16 +47,16 @@ FIVE, SEVEN = "model.stem_kernel=5", "model.stem_kernel=7"
         ),
         (
             [_row("four classes", FIVE, "lower", -5.24, 2.5), _row("four classes", SEVEN, "lower", -5.18, 1.01)],
-            "5x5 or 7x7 instead of 3x3 in the first layer: 5.2 points less accurate on four classes; training takes 2.5 "
-            "times as long (5x5), the same time (7x7).",
+            "5x5 or 7x7 instead of 3x3 in the first layer: 5.2 points less accurate on four classes; training takes "
+            "2.5 times as long (5x5), the same time (7x7).",
         ),
         (
             [
                 _row("four classes", FIVE, "higher", 0.4, None, within_margin=True),
                 _row("clothing", FIVE, "undecided", 1),
             ],
-            "5x5 instead of 3x3 in the first layer: 0.4 points more accurate, which is within 1 point, on four classes, "
-            "undecided on clothing; training takes the same time.",
+            "5x5 instead of 3x3 in the first layer: 0.4 points more accurate, which is within 1 point, on four "
+            "classes, undecided on clothing; training takes the same time.",
         ),
     ],
 )

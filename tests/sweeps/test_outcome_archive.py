@@ -13,9 +13,9 @@ from stridednet.sweeps.plan import SweepPlan
 
 sys.path.insert(0, str(PROJECT / "benchmarks"))  # programs, not a package
 
-from measure_claims import DataSet, measure  # noqa: E402
-from measured_file import claim_of, ratio  # noqa: E402
-from outcome_archive import Archive, Machine  # noqa: E402
+from measure_claims import DataSet, measure
+from measured_file import claim_of, ratio
+from outcome_archive import Archive, Machine
 
 TINY = {"epochs": 1, "data.train_per_class": 8, "model.filters": [8], "model.dense_units": 16}
 VARIANT = "model.downsample=strides"
