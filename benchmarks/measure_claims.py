@@ -10,6 +10,7 @@ generated parts of docs/claims.md and docs/conv2d.md.
 """
 
 import argparse
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from stridednet.sweeps.experiment import run_design
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan, builtin_plans
+from stridednet.sweeps.sequential import MOST_REPETITIONS
 from stridednet.sweeps.trial import Outcome, trial_name
 
 PROJECT = Path(__file__).parents[1]
@@ -94,6 +96,7 @@ def measure(
     until: Until | None = None,
     jobs: int = 1,
     collect: bool = False,
+    package: Path | None = None,
 ) -> Archive:
     """Add the outcomes of a plan on a data set to its archive.
 
@@ -107,6 +110,7 @@ def measure(
         until: Whether to stop once everything is decided.
         jobs: Number of trials that run at once.
         collect: Train nothing, and take the outcomes that are in the sweep's folder.
+        package: The folder of the package that trained those, if it was another copy.
 
     Raises:
         InputError: The archive is of another sweep.
@@ -118,7 +122,7 @@ def measure(
     archive = Archive.read(path) if path.exists() else empty(header)
     check_same_sweep(archive, header, path)
     if collect:
-        found = outcomes_in(folder)
+        found = outcomes_in(folder, dataclasses.replace(design, seeds=seeds or MOST_REPETITIONS), prepared, package)
     else:
         restore(archive, design, prepared, folder)
         found = list(run_design(design, out=folder, jobs=jobs, observer=Screen()).outcomes)
@@ -157,6 +161,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="number of trials that run at once")
     parser.add_argument("--out", type=Path, default=Path("runs/claims"), help="folder of the sweeps")
     parser.add_argument("--collect", action="store_true", help="train nothing; take the trials that are in --out")
+    parser.add_argument("--trained-with", type=Path, help="with --collect: the package's folder, if it was another one")
     parser.add_argument("--from-archive", action="store_true", help="train nothing; use the archives as they are")
     parser.add_argument("--archives", type=Path, default=ARCHIVES, help="folder of the archives")
     parser.add_argument("--write", type=Path, help="file to write instead of the package's measured.toml and the pages")
@@ -178,6 +183,7 @@ def main() -> None:
                     until=chosen.until,
                     jobs=chosen.jobs,
                     collect=chosen.collect,
+                    package=chosen.trained_with,
                 )
             except StridedNetError as error:
                 parser.exit(1, f"error: {error}\n")

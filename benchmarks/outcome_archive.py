@@ -178,24 +178,31 @@ def restore(archive: Archive, design: SweepDesign, folds: Folds, folder: Path) -
             pass
 
 
-def outcomes_in(folder: Path) -> list[Outcome]:
-    """Return all outcomes in a sweep's folder: of several for the same trial, the newest.
+def outcomes_in(folder: Path, design: SweepDesign, folds: Folds, package: Path | None = None) -> list[Outcome]:
+    """Return the outcomes of a sweep that are in its folder; those of other sweeps may be there too.
 
-    Raises:
-        InputError: Two variants were measured on different pictures in the same fold.
+    Args:
+        folder: The sweep's folder.
+        design: The sweep, with the greatest number of repetitions to look for.
+        folds: The data of its trials.
+        package: The folder of the package that trained them, if it was another copy; models in a plan's folder are
+            named by their path.
     """
-    files = sorted((folder / "trials").glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
-    newest = {place_of(one): one for one in (Outcome.from_json(file.read_text(encoding="utf-8")) for file in files)}
-    rows: dict[tuple[int, int], bytes] = {}
-    for outcome in newest.values():
-        if outcome.pictures is not None:
-            here = outcome.pictures.rows.tobytes()
-            if rows.setdefault((outcome.repetition, outcome.fold), here) != here:
-                raise InputError(
-                    f"{folder} has trials of different data sets: repetition {outcome.repetition + 1}, fold "
-                    f"{outcome.fold + 1} has other pictures for {outcome.variant}"
-                )
-    return list(newest.values())
+    store = TrialStore(folder)
+    every = dataclasses.replace(design, until=None, budget=None)
+    trials = (trial for each in Schedule(every, folds, _silent).rounds() for trial in each)
+    found = (store.restored(_trained_with(trial, package)) for trial in trials)
+    return [outcome for outcome in found if outcome is not None]
+
+
+def _trained_with(trial: Trial, package: Path | None) -> Trial:
+    name = trial.recipe.model.name
+    if package is None or not source_of(name):
+        return trial
+    other = f"{package / 'sweeps' / 'plans' / short(name)}"
+    if source_of(other) != source_of(name):
+        raise InputError(f"{other} has other code than {name}")
+    return dataclasses.replace(trial, recipe=trial.recipe.replace({"model.name": other}))
 
 
 class _FromArchive:
