@@ -72,7 +72,8 @@ def test_a_sentence_says_where_the_claim_is_wrong() -> None:
         _row("four classes", SEVEN, "lower", -3.0, verdict="holds"),
     ]
     assert disagreement(_claim(*rows)) == (
-        'This is not what the claim says (for 5x5 on four classes and clothing; for 7x7 on clothing): "Use 3x3."'
+        'The tutorial says: "Use 3x3." Measured: this does not hold for 5x5 on four classes and clothing; for 7x7 on '
+        "clothing."
     )
     assert disagreement(_claim(rows[-1])) == ""
 

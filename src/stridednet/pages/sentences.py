@@ -26,10 +26,12 @@ class Wording:
     Attributes:
         frame: A text with ``{}`` for one or several variants.
         variants: The words for each variant.
+        says: Who says what the claim says.
     """
 
     frame: str
     variants: dict[str, str]
+    says: str = "The tutorial says"
 
     def name(self, variants: Sequence[str]) -> str:
         """Return some variants in words, beginning with a capital letter."""
@@ -83,7 +85,7 @@ def disagreement(claim: MeasuredClaim) -> str:
     for variant, data in wrong.items():
         places.setdefault(" and ".join(data), []).append(words[variant])
     where = "; ".join(f"for {joined(names)} on {data}" for data, names in places.items())
-    return f'This is not what the claim says ({where}): "{claim.claim}"'
+    return f'{wordings()[claim.name].says}: "{claim.claim}" Measured: this does not hold {where}.'
 
 
 def _accuracy(results: Sequence[Measurement], margin: float) -> str:
