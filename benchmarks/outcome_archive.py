@@ -1,18 +1,22 @@
 """Outcomes of a sweep in one compressed file that is kept in the repository, so that repetitions can be added later.
 
 The first line says what was swept, and on which machines; each other line is an outcome, with what it measured on each
-picture (`stridednet.sweeps.trial.Outcome.to_json`), and the number of its machine.
+picture (`stridednet.sweeps.trial.Outcome.to_json`), and the number of its machine. To keep the file small, log losses
+are rounded (`loss_codes`), and other numbers to five digits.
 """
 
+import base64
 import dataclasses
 import hashlib
 import json
 import lzma
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loss_codes import decoded, encoded
 from stridednet.data.fold_assignment import Fold
 from stridednet.errors import InputError
 from stridednet.models.own_model import source_of
@@ -23,11 +27,14 @@ from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.design import SweepDesign
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.own_models import short
+from stridednet.sweeps.picture_results import PictureResults
 from stridednet.sweeps.schedule import Schedule
 from stridednet.sweeps.trial import Outcome, Trial
 from stridednet.sweeps.trial_store import TrialStore
 
 Place = tuple[str, int, int]  # variant, repetition, fold
+
+_NO_LOSSES = base64.b64encode(zlib.compress(b"")).decode("ascii")
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,9 @@ class Archive:
         repetitions = {one.outcome.repetition for one in self.outcomes}
         later = bool(repetitions) and any(outcome.repetition not in repetitions for outcome in new)
         header = dataclasses.replace(header, sequential=header.sequential or self.header.sequential or later)
-        return Archive(header, machines, _ordered(header, [*known.values(), *(Archived(one, number) for one in new)]))
+        return Archive(
+            header, machines, _ordered(header, [*known.values(), *(Archived(_short(one), number) for one in new)])
+        )
 
     def write(self, path: Path) -> None:
         """Write the archive, in a form that depends on its content only."""
@@ -107,7 +116,7 @@ class Archive:
         fields["variants"] = [[[key, _portable(value)] for key, value in one.settings] for one in self.header.variants]
         fields["machines"] = [dataclasses.asdict(machine) for machine in self.machines]
         lines = [json.dumps(fields)]
-        lines += [json.dumps({"machine": one.machine, **json.loads(one.outcome.to_json())}) for one in self.outcomes]
+        lines += map(_line, self.outcomes)
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as beside:
             beside.write_bytes(lzma.compress("".join(f"{line}\n" for line in lines).encode(), preset=9))
@@ -231,10 +240,34 @@ def _ordered(header: Header, outcomes: Sequence[Archived]) -> tuple[Archived, ..
     return tuple(sorted(outcomes, key=lambda one: (names.index(one.place[0]), *one.place[1:])))
 
 
+def _short(outcome: Outcome) -> Outcome:
+    """Return an outcome with the precision that the archive keeps."""
+    pictures = outcome.pictures
+    return dataclasses.replace(
+        outcome,
+        accuracy=round(outcome.accuracy, 5),
+        loss=round(outcome.loss, 5),
+        curve=tuple(None if value is None else round(value, 5) for value in outcome.curve),
+        pictures=pictures and dataclasses.replace(pictures, losses=decoded(encoded(pictures.losses))),
+    )
+
+
+def _line(one: Archived) -> str:
+    fields = json.loads(one.outcome.to_json())
+    if one.outcome.pictures is not None:
+        # The rows of a fold are the same text for all variants, and are compressed well.
+        rows, correct, _ = fields.pop("pictures").split(" ")
+        fields |= {"rows": rows, "correct": correct, "losses": encoded(one.outcome.pictures.losses)}
+    return json.dumps({"machine": one.machine, **fields})
+
+
 def _archived(line: str) -> Archived:
     fields = json.loads(line)
-    machine = fields.pop("machine")
-    return Archived(Outcome.from_json(json.dumps(fields)), machine)
+    machine, rows, correct, losses = (fields.pop(name) for name in ("machine", "rows", "correct", "losses"))
+    # The losses of this text are replaced.
+    known = PictureResults.from_text(f"{rows} {correct} {_NO_LOSSES}")
+    outcome = Outcome.from_json(json.dumps({**fields, "pictures": None}))
+    return Archived(dataclasses.replace(outcome, pictures=dataclasses.replace(known, losses=decoded(losses))), machine)
 
 
 def _portable(value: Any) -> Any:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conftest import PROJECT
@@ -89,6 +90,14 @@ def test_outcomes_of_another_sweep_are_not_mixed(archives: Path, changed: dict[s
     with pytest.raises(InputError, match=rf"strides.jsonl.xz was measured with other {what}") as caught:
         _measure(archives, _digits(**changed))
     assert "\n" not in str(caught.value)
+
+
+def test_rounded_losses_are_close_and_stay_what_they_are() -> None:
+    losses = np.geomspace(0.0011, 16.1, 500).astype(np.float16)
+    rounded = decoded(encoded(losses))
+    assert np.abs(np.log(rounded.astype(float) / losses.astype(float))).max() < 0.0535
+    assert encoded(rounded) == encoded(losses)
+    assert decoded(encoded(np.array([0.0, 1e-4], np.float16))).tolist() == [0.0, 0.0]
 
 
 def test_what_is_not_an_archive_is_an_error_in_one_line(tmp_path: Path) -> None:

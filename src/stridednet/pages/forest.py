@@ -39,7 +39,7 @@ def forest_rows(claims: Sequence[MeasuredClaim] | None = None) -> list[ForestRow
         wording = wordings()[claim.name]
         for variant in dict.fromkeys(row.variant for row in claim.measurements):
             found = tuple(row for row in claim.measurements if row.variant == variant)
-            rows.append(ForestRow(wording.name([variant]), claim, found))
+            rows.append(ForestRow(wording.phrase([variant]), claim, found))
     return sorted(rows, key=lambda row: importance(row.measurements))
 
 

@@ -33,11 +33,14 @@ class Wording:
     variants: dict[str, str]
     says: str = "The tutorial says"
 
-    def name(self, variants: Sequence[str]) -> str:
-        """Return some variants in words, beginning with a capital letter."""
-        text = self.frame.format(joined([self.variants[variant] for variant in variants]))
-        first = text.partition(" ")[0]
-        return text if "_" in first else text[0].upper() + text[1:]
+    def phrase(self, variants: Sequence[str]) -> str:
+        """Return some variants in words."""
+        return self.frame.format(joined([self.variants[variant] for variant in variants]))
+
+    def start(self, variants: Sequence[str]) -> str:
+        """Return some variants in words that begin a sentence; names with an underscore keep their spelling."""
+        text = self.phrase(variants)
+        return text if "_" in text.partition(" ")[0] else text[0].upper() + text[1:]
 
 
 @cache
@@ -68,7 +71,7 @@ def sentence(claim: MeasuredClaim, rows: Iterable[Measurement] | None = None) ->
         alike.setdefault(_accuracy(results, claim.margin), {})[variant] = results
     wording = wordings()[claim.name]
     return " ".join(
-        f"{wording.name(list(variants))}: {accuracy}{_time(variants, wording)}." for accuracy, variants in alike.items()
+        f"{wording.start(list(variants))}: {accuracy}{_time(variants, wording)}." for accuracy, variants in alike.items()
     )
 
 
