@@ -14,6 +14,7 @@ from stridednet.sweeps.plan import SweepPlan
 
 sys.path.insert(0, str(PROJECT / "benchmarks"))  # programs, not a package
 
+from loss_codes import decoded, encoded
 from measure_claims import DataSet, measure
 from measured_file import claim_of, ratio
 from outcome_archive import Archive, Machine

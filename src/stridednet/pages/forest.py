@@ -100,9 +100,11 @@ def _append(line: Text, found: Measurement, low: float, high: float, columns: in
     for value, sign in ((-margin, "┊"), (margin, "┊"), (0.0, "│")):
         if 0 <= column(value) < columns:
             cells[column(value)] = (sign, "dim")
-    first, last = column(found.low), column(found.high)
+    first, last, zero = column(found.low), column(found.high), column(0.0)
     for place in range(max(first, 0), min(last, columns - 1) + 1):
         cells[place] = ("━", color)
+    if first <= zero <= last:
+        cells[zero] = ("┿", color)
     if first < 0:
         cells[0] = ("◀", color)
     if last >= columns:

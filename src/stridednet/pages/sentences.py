@@ -71,7 +71,8 @@ def sentence(claim: MeasuredClaim, rows: Iterable[Measurement] | None = None) ->
         alike.setdefault(_accuracy(results, claim.margin), {})[variant] = results
     wording = wordings()[claim.name]
     return " ".join(
-        f"{wording.start(list(variants))}: {accuracy}{_time(variants, wording)}." for accuracy, variants in alike.items()
+        f"{wording.start(list(variants))}: {accuracy}{_time(variants, wording)}."
+        for accuracy, variants in alike.items()
     )
 
 
@@ -104,7 +105,7 @@ def _places(data: Sequence[str]) -> str:
 
 def _accuracy_on(row: Measurement, margin: float) -> str:
     if row.effect == "undecided":
-        return "undecided"
+        return "accuracy undecided"
     if row.effect == "same":
         return f"the same accuracy within {points_text(margin)}"
     less = f", which is within {points_text(margin)}," if row.within_margin else ""
