@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from claim_times import merged, times_of
 from measured_file import written
 from outcome_archive import Archive, Machine, check_same_sweep, empty, header_of, outcomes_in, restore
 from stridednet.conv2d.parameters import PARAMETERS
@@ -48,7 +49,7 @@ class DataSet:
     """
 
     name: str
-    path: Path
+    path: str
     settings: dict[str, Any]
     plans: tuple[str, ...]
 
@@ -97,6 +98,7 @@ def measure(
     jobs: int = 1,
     collect: bool = False,
     package: Path | None = None,
+    rounds: int = 0,
 ) -> Archive:
     """Add the outcomes of a plan on a data set to its archive.
 
@@ -111,6 +113,7 @@ def measure(
         jobs: Number of trials that run at once.
         collect: Train nothing, and take the outcomes that are in the sweep's folder.
         package: The folder of the package that trained those, if it was another copy.
+        rounds: Above 0: train nothing else than this number of short trainings for times, see `claim_times`.
 
     Raises:
         InputError: The archive is of another sweep.
@@ -121,7 +124,11 @@ def measure(
     header = header_of(name, data.name, design, prepared)
     archive = Archive.read(path) if path.exists() else empty(header)
     check_same_sweep(archive, header, path)
-    if collect:
+    found: list[Outcome] = []
+    if rounds:
+        times = times_of(design, prepared, rounds, _this_machine().name)
+        archive = dataclasses.replace(archive, times=merged(archive.times, times))
+    elif collect:
         found = outcomes_in(folder, dataclasses.replace(design, seeds=seeds or MOST_REPETITIONS), prepared, package)
     else:
         restore(archive, design, prepared, folder)
@@ -151,8 +158,8 @@ def _silent(_: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("caltech101", type=Path, nargs="?", help="CALTECH-101: its folder or archive")
-    parser.add_argument("--clothing", type=Path, help="the clothing data set: its folder or archive")
+    parser.add_argument("caltech101", nargs="?", help="CALTECH-101: its folder or archive")
+    parser.add_argument("--clothing", help="the clothing data set: its folder or archive")
     parser.add_argument("--all-classes", metavar="PLANS", help="plans for all 101 classes, separated by commas")
     parser.add_argument("--plans", help="plans for the other data sets, separated by commas (default: all)")
     parser.add_argument("--seeds", type=int, help="number of repetitions (default: the plans')")
@@ -162,6 +169,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/claims"), help="folder of the sweeps")
     parser.add_argument("--collect", action="store_true", help="train nothing; take the trials that are in --out")
     parser.add_argument("--trained-with", type=Path, help="with --collect: the package's folder, if it was another one")
+    parser.add_argument("--times", type=int, default=0, metavar="N", help="measure only times, in N rounds, in turn")
     parser.add_argument("--from-archive", action="store_true", help="train nothing; use the archives as they are")
     parser.add_argument("--archives", type=Path, default=ARCHIVES, help="folder of the archives")
     parser.add_argument("--write", type=Path, help="file to write instead of the package's measured.toml and the pages")
@@ -184,6 +192,7 @@ def main() -> None:
                     jobs=chosen.jobs,
                     collect=chosen.collect,
                     package=chosen.trained_with,
+                    rounds=chosen.times,
                 )
             except StridedNetError as error:
                 parser.exit(1, f"error: {error}\n")

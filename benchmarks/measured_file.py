@@ -78,6 +78,7 @@ def _measurement(archive: Archive, found: Comparison, plan: SweepPlan) -> Measur
     if difference is None or loss is None:
         raise ValueError(f"{name} was not compared")
     expected = plan.expect.get(name)
+    times = next((one for one in archive.times if one.variant == name), None)
     return Measurement(
         data=archive.header.data,
         variant=name,
@@ -91,8 +92,8 @@ def _measurement(archive: Archive, found: Comparison, plan: SweepPlan) -> Measur
         trials=found.count,
         pictures=difference.pictures,
         parameter_ratio=round(found.parameter_ratio, 3),
-        time_ratio=ratio(archive, name, lambda outcome: outcome.seconds),
-        predict_ratio=ratio(archive, name, lambda outcome: outcome.predict_ms),
+        time_ratio=times.training if times else ratio(archive, name, lambda outcome: outcome.seconds),
+        predict_ratio=times.prediction if times else ratio(archive, name, lambda outcome: outcome.predict_ms),
         multiply_add_ratio=None if found.multiply_add_ratio is None else round(found.multiply_add_ratio, 3),
     )
 

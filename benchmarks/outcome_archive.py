@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from claim_times import Times
 from loss_codes import decoded, encoded
 from stridednet.data.fold_assignment import Fold
 from stridednet.errors import InputError
@@ -83,11 +84,15 @@ class Archived:
 
 @dataclass(frozen=True)
 class Archive:
-    """The outcomes of a sweep, ordered by variant, repetition and fold."""
+    """The outcomes of a sweep, ordered by variant, repetition and fold; and its variants' times, if they were measured.
+
+    Without `times`, they follow from the outcomes.
+    """
 
     header: Header
     machines: tuple[Machine, ...]
     outcomes: tuple[Archived, ...]
+    times: tuple[Times, ...] = ()
 
     def with_outcomes(self, header: Header, outcomes: Iterable[Outcome], machine: Machine) -> "Archive":
         """Return an archive that has further outcomes as well; those that it has keep their machine.
@@ -115,6 +120,7 @@ class Archive:
         fields = dataclasses.asdict(self.header)
         fields["variants"] = [[[key, _portable(value)] for key, value in one.settings] for one in self.header.variants]
         fields["machines"] = [dataclasses.asdict(machine) for machine in self.machines]
+        fields["times"] = [dataclasses.asdict(one) for one in self.times]
         lines = [json.dumps(fields)]
         lines += map(_line, self.outcomes)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,8 +138,9 @@ class Archive:
             first, *lines = lzma.decompress(path.read_bytes()).decode().splitlines()
             fields = json.loads(first)
             machines = tuple(Machine(**machine) for machine in fields.pop("machines"))
+            times = tuple(Times(**one) for one in fields.pop("times"))
             variants = tuple(Variant(tuple((key, value) for key, value in one)) for one in fields.pop("variants"))
-            return cls(Header(**fields, variants=variants), machines, tuple(map(_archived, lines)))
+            return cls(Header(**fields, variants=variants), machines, tuple(map(_archived, lines)), times)
         except (lzma.LZMAError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is not an archive of outcomes: {error}") from None
 

@@ -24,7 +24,7 @@ VARIANT = "model.downsample=strides"
 
 
 def _digits(**more: Any) -> DataSet:
-    return DataSet("four classes", Path("digits"), TINY | more, ("strides",))
+    return DataSet("four classes", "digits", TINY | more, ("strides",))
 
 
 def _measure(folder: Path, data: DataSet | None = None, *, seeds: int = 1, sweep: str = "a", **more: Any) -> Archive:
@@ -123,6 +123,16 @@ def test_times_are_compared_within_a_machine_only(once: tuple[Path, Archive]) ->
     moved = [dataclasses.replace(one, machine=1) if one.place == (VARIANT, 0, 1) else one for one in timed]
     two = dataclasses.replace(archive, machines=(*archive.machines, Machine("b", "2026-12-01")), outcomes=tuple(moved))
     assert ratio(two, VARIANT, lambda outcome: outcome.seconds) == 3.0
+
+
+def test_times_that_were_measured_in_turn_replace_those_of_the_trials(archives: Path) -> None:
+    archive = _measure(archives, rounds=2)
+    assert len(archive.outcomes) == 4
+    (times,) = archive.times
+    assert (times.variant, times.rounds) == (VARIANT, 2)
+    assert times.training > 0
+    (sweep,) = claim_of("strides", SweepPlan.read("strides"), archives / "archives").sweeps
+    assert (sweep.measurements[0].time_ratio, sweep.measurements[0].predict_ratio) == (times.training, times.prediction)
 
 
 def test_measured_numbers_are_those_of_the_outcomes(once: tuple[Path, Archive]) -> None:
