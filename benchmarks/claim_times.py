@@ -1,7 +1,7 @@
 """Training and prediction times of a sweep's variants, relative to the base, from short trainings in turn.
 
-The trials of a sweep can be hours apart, on a machine that does other work as well. Here, the base and all variants take
-turns in one process, and each round gives a ratio.
+The trials of a sweep can be hours apart, on a machine that does other work as well. Here, the base and all variants
+take turns in one process, and each round gives a ratio.
 """
 
 import statistics

@@ -30,7 +30,7 @@ def test_the_links_to_the_claims_are_valid() -> None:
 def test_the_page_of_the_claims_has_every_sentence_and_every_number() -> None:
     page = _plain(guide.claims(88))
     for claim in read_measured():
-        assert f"Measured: {sentence(claim)}" in page
+        assert f"Measured: {sentence(claim)}" in page if claim.sweeps else f"{claim.claim} Not measured yet." in page
         for row in claim.measurements:
             numbers = (
                 f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f}; {row.trials} trainings)"

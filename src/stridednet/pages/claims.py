@@ -41,7 +41,7 @@ def page(width: int, wrap: Wrap) -> Iterator[Text]:
             for line in wrap(f"Claim: {verdicts}.", width, "  "):
                 line.highlight_words(set(claim.verdicts.values()), _COLORS[next(iter(claim.verdicts.values()))])
                 yield line
-        yield from wrap(f"Measured: {sentence(claim)}", width, "  ")
+        yield from wrap(f"Measured: {sentence(claim)}" if claim.sweeps else sentence(claim), width, "  ")
         yield from _numbers(claim, claim.measurements, width, wrap)
     yield Text()
     yield from wrap(_NOTE, width, "")
@@ -127,7 +127,7 @@ def markdown() -> Iterator[str]:
 
 def _markdown_section(claim: MeasuredClaim) -> Iterator[str]:
     about = f" (`{claim.parameter}`)" if claim.parameter else ""
-    yield from ("", f"## {claim.name}", "", f"*{claim.claim}*{about}", "", f"**Measured.** {sentence(claim)}", "")
+    yield from ("", f"## {claim.name}", "", f"*{claim.claim}*{about}", "", _measured(claim), "")
     if against := disagreement(claim):
         yield from (against, "")
     if claim.sweeps:
@@ -156,6 +156,10 @@ def _markdown_section(claim: MeasuredClaim) -> Iterator[str]:
             row.verdict,
         )
         yield f"| {' | '.join(cells)} |"
+
+
+def _measured(claim: MeasuredClaim) -> str:
+    return f"**Measured.** {sentence(claim)}" if claim.sweeps else sentence(claim)
 
 
 def _base(claim: MeasuredClaim) -> str:

@@ -160,7 +160,8 @@ def _markdown_section(parameter: Parameter) -> Iterator[str]:
     yield f"## {parameter.name}"
     yield ""
     title, reason = GROUPS[parameter.group]
-    yield f"**Measured.** {_measured(parameter)}"
+    found = _measured(parameter)
+    yield f"**Measured.** {found}" if claims_page.is_measured(parameter.name) else found
     yield ""
     yield f"Default: {_markdown_default(parameter)}. {title}: {reason}."
     for heading, content in _sections(parameter):

@@ -17,6 +17,7 @@ from stridednet.conv2d.measured import MeasuredClaim, Measurement
 _SAME_TIME = (
     0.03  # changes of training time up to this share count as none: trials alternate, but the machine is shared
 )
+_MOST_TIMES = 2  # a sentence that names more of them is hard to read
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _places(data: Sequence[str]) -> str:
 
 def _accuracy_on(row: Measurement, margin: float) -> str:
     if row.effect == "undecided":
-        return "accuracy undecided"
+        rules_out_a_loss = row.expected == "not lower" and row.verdict == "holds"
+        return f"no loss of more than {points_text(margin)}" if rules_out_a_loss else "accuracy undecided"
     if row.effect == "same":
         return f"the same accuracy within {points_text(margin)}"
     less = f", which is within {points_text(margin)}," if row.within_margin else ""
@@ -115,14 +117,18 @@ def _accuracy_on(row: Measurement, margin: float) -> str:
 def _time(variants: Mapping[str, Sequence[Measurement]], wording: Wording) -> str:
     """Return what variants do to training time, by the mean over the data sets."""
     changes: dict[str, list[str]] = {}
+    means = []
     for variant, rows in variants.items():
         ratios = [row.time_ratio for row in rows if row.time_ratio]
         if ratios:
-            changes.setdefault(_time_change(sum(ratios) / len(ratios)), []).append(wording.variants[variant])
+            means.append(sum(ratios) / len(ratios))
+            changes.setdefault(_time_change(means[-1]), []).append(wording.variants[variant])
     if not changes:
         return ""
     if len(changes) == 1:
         return f"; training takes {next(iter(changes))}"
+    if len(changes) > _MOST_TIMES:
+        return f"; training takes {min(means):.2f} to {max(means):.2f} times as long"
     return f"; training takes {', '.join(f'{text} ({joined(names)})' for text, names in changes.items())}"
 
 
