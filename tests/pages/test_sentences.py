@@ -52,7 +52,8 @@ FIVE, SEVEN = "model.stem_kernel=5", "model.stem_kernel=7"
         ),
         (
             [_row("clothing", FIVE, "undecided", 0.5, 1.5, expected="not lower", verdict="holds")],
-            "5x5 instead of 3x3 in the first layer: no loss of more than 1 point on clothing; training takes 50% more time.",
+            "5x5 instead of 3x3 in the first layer: no loss of more than 1 point on clothing; training takes "
+            "50% more time.",
         ),
         (
             [
