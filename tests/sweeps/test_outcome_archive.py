@@ -96,7 +96,7 @@ def test_outcomes_of_another_sweep_are_not_mixed(archives: Path, changed: dict[s
 def test_rounded_losses_are_close_and_stay_what_they_are() -> None:
     losses = np.geomspace(0.0011, 16.1, 500).astype(np.float16)
     rounded = decoded(encoded(losses))
-    assert np.abs(np.log(rounded.astype(float) / losses.astype(float))).max() < 0.0535
+    assert np.abs(np.log(rounded.astype(float) / losses.astype(float))).max() < 0.055
     assert encoded(rounded) == encoded(losses)
     assert decoded(encoded(np.array([0.0, 1e-4], np.float16))).tolist() == [0.0, 0.0]
 
