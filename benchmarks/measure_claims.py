@@ -99,6 +99,7 @@ def measure(
     collect: bool = False,
     package: Path | None = None,
     rounds: int = 0,
+    prepared: Folds | None = None,
 ) -> Archive:
     """Add the outcomes of a plan on a data set to its archive.
 
@@ -114,13 +115,14 @@ def measure(
         collect: Train nothing, and take the outcomes that are in the sweep's folder.
         package: The folder of the package that trained those, if it was another copy.
         rounds: Above 0: train nothing else than this number of short trainings for times, see `claim_times`.
+        prepared: The data, which plans can share; None to prepare it.
 
     Raises:
         InputError: The archive is of another sweep.
     """
     path = archives / data.short / f"{name}.jsonl.xz"
     design = _design(SweepPlan.read(name), data, seeds=seeds, folds=folds, until=until)
-    prepared = Folds(_silent)
+    prepared = prepared or Folds(_silent)
     header = header_of(name, data.name, design, prepared)
     archive = Archive.read(path) if path.exists() else empty(header)
     check_same_sweep(archive, header, path)
@@ -178,6 +180,7 @@ def main() -> None:
     if not sets and not chosen.from_archive:
         parser.error("name a data set, or use --from-archive")
     for data in sets:
+        prepared = Folds(_silent)
         for name in data.plans:
             print(f"{name}, {data.name}", flush=True)
             try:
@@ -193,6 +196,7 @@ def main() -> None:
                     collect=chosen.collect,
                     package=chosen.trained_with,
                     rounds=chosen.times,
+                    prepared=prepared,
                 )
             except StridedNetError as error:
                 parser.exit(1, f"error: {error}\n")
