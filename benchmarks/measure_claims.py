@@ -19,7 +19,7 @@ from typing import Any
 
 from claim_times import merged, times_of
 from measured_file import written
-from outcome_archive import Archive, Machine, check_same_sweep, empty, header_of, outcomes_in, restore
+from outcome_archive import Archive, Machine, RememberedFolds, check_same_sweep, empty, header_of, outcomes_in, restore
 from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.errors import StridedNetError
 from stridednet.executor.backend import Backend
@@ -122,7 +122,7 @@ def measure(
     """
     path = archives / data.short / f"{name}.jsonl.xz"
     design = _design(SweepPlan.read(name), data, seeds=seeds, folds=folds, until=until)
-    prepared = prepared or Folds(_silent)
+    prepared = prepared or RememberedFolds()
     header = header_of(name, data.name, design, prepared)
     archive = Archive.read(path) if path.exists() else empty(header)
     check_same_sweep(archive, header, path)
@@ -154,10 +154,6 @@ def _this_machine() -> Machine:
     return Machine(f"{used['name']}, {cores}", dt.datetime.now(dt.UTC).date().isoformat())
 
 
-def _silent(_: str) -> None:
-    pass
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("caltech101", nargs="?", help="CALTECH-101: its folder or archive")
@@ -180,7 +176,7 @@ def main() -> None:
     if not sets and not chosen.from_archive:
         parser.error("name a data set, or use --from-archive")
     for data in sets:
-        prepared = Folds(_silent)
+        prepared = RememberedFolds()
         for name in data.plans:
             print(f"{name}, {data.name}", flush=True)
             try:

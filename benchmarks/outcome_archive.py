@@ -19,9 +19,10 @@ from typing import Any
 from claim_times import Times
 from loss_codes import decoded, encoded
 from stridednet.data.fold_assignment import Fold
+from stridednet.data.prepare import TrainingData
 from stridednet.errors import InputError
 from stridednet.models.own_model import source_of
-from stridednet.recipe import flat
+from stridednet.recipe import Recipe, flat
 from stridednet.settings import plain
 from stridednet.storage import written_whole
 from stridednet.sweeps.axes import Variant
@@ -143,6 +144,20 @@ class Archive:
             return cls(Header(**fields, variants=variants), machines, tuple(map(_archived, lines)), times)
         except (lzma.LZMAError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is not an archive of outcomes: {error}") from None
+
+
+class RememberedFolds(Folds):
+    """Folds that are divided once: plans and variants ask for the same ones again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(_silent)
+        self._divided: dict[tuple[Any, ...], TrainingData] = {}
+
+    def of(self, recipe: Recipe, fold: Fold) -> TrainingData:
+        place = (recipe.data, recipe.image_size, recipe.resize, recipe.source_size, fold)
+        if place not in self._divided:
+            self._divided[place] = super().of(recipe, fold)
+        return self._divided[place]
 
 
 def empty(header: Header) -> Archive:
