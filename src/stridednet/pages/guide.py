@@ -101,7 +101,7 @@ def claims(width: int) -> Iterator[Text]:
     Args:
         width: Width of the page, in characters.
     """
-    yield Text("What matters, measured: the tutorial's claims about Conv2D, and others", style="bold")
+    yield Text("Measured: the tutorial's claims about Conv2D, and others", style="bold")
     yield Text()
     yield from claims_page.page(width, _wrapped)
 
