@@ -13,6 +13,10 @@ from mkdocs.structure.pages import Page
 
 _PROJECT = Path(__file__).parents[1]
 _PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+_PICTURE = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" srcset="([^"]+)">\s*'
+    r'<img alt="([^"]*)" src="([^"]+)">\s*</picture>'
+)
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 
 
@@ -26,7 +30,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Rewrite links to files outside of the folder ``docs``, and links in files from there."""
+    """Rewrite links to files outside of the folder ``docs``, and links in files from there.
+
+    Pictures with a light and a dark file become two images, of which the theme shows the one that fits the page.
+    """
     folder = _PROJECT if page.file.src_uri in _PAGES.values() else Path(config.docs_dir)
 
     def rewritten(link: re.Match[str]) -> str:
@@ -38,4 +45,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         uri = _PAGES.get(uri, uri.removeprefix("docs/"))
         return f"[{text}]({uri}{anchor})" if files.get_file_from_path(uri) else text
 
-    return _LINK.sub(rewritten, markdown)
+    both = _PICTURE.sub(r"![\2](\3#only-light)\n![\2](\1#only-dark)", markdown)
+    return _LINK.sub(rewritten, both)

@@ -12,6 +12,8 @@ import pytest
 from conftest import PROJECT, Command
 from stridednet.conv2d.measured import read_measured
 from stridednet.conv2d.parameters import PARAMETERS
+from stridednet.pages.claims import is_measured
+from stridednet.pages.ranking import ranking
 
 NAMES = [parameter.name for parameter in PARAMETERS]
 
@@ -20,20 +22,17 @@ def _widest(text: str) -> int:
     return max(map(len, text.splitlines()))
 
 
-def test_the_table_ranks_all_parameters_within_80_columns(command: Command) -> None:
-    done = command("guide")
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_table_ranks_all_parameters(command: Command, width: int) -> None:
+    done = command("guide", env=os.environ | {"COLUMNS": str(width)})
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[0] for row in rows if row and row[0] in NAMES] == NAMES
-    assert "padding               valid           zeros at the border or a smaller output\n" in done.stdout
-    assert re.findall(
-        r"^(Choose for every layer|Change when needed|Keep the default): ", done.stdout, re.MULTILINE
-    ) == [
-        "Choose for every layer",
-        "Change when needed",
-        "Keep the default",
-    ]
-    assert _widest(done.stdout) <= 80
+    ranked = [one.parameter.name for one in ranking()]
+    assert [row[0] for row in rows if row and row[0] in NAMES] == ranked
+    assert "zeros at the border or a smaller output" in done.stdout
+    headings = re.findall(r"^(Another value changes|No certain effect|Not measured).*: ", done.stdout, re.MULTILINE)
+    assert len(headings) == len({one.importance[0] for one in ranking()})
+    assert _widest(done.stdout) <= max(80, width)
     assert "\x1b" not in done.stdout
     assert not re.search(r" $", done.stdout, re.MULTILINE)
 
@@ -54,15 +53,17 @@ def test_a_page_has_every_word_and_fits(command: Command, width: int) -> None:
             for line in done.stdout.splitlines()
             if not any(whole in line for whole in ("https://", "stridednet train", "stridednet sweep"))
         ]
-        assert _widest("\n".join(wrapped[2:])) <= min(width, 88)
+        assert _widest("\n".join(wrapped[1:])) <= min(width, 88)
         assert "\x1b" not in done.stdout
 
 
 def test_the_headings_of_a_page(command: Command) -> None:
     lines = command("guide", "STRIDES").stdout.splitlines()
     assert lines[0] == "strides   default: (1, 1)"
-    headings = [line for before, line in pairwise(lines) if before == ""]
+    headings = [line for before, line in pairwise(lines) if before == "" and not line.startswith("  ")]
     assert headings == [
+        "Measured",
+        "Choose for every layer: these four define the network",
         "What it does",
         "Allowed values",
         "The tutorial's advice",
@@ -70,7 +71,7 @@ def test_the_headings_of_a_page(command: Command) -> None:
         "Cost",
         "Pitfalls",
         "Measure its effect",
-        "Measured results",
+        *(["The measurements"] if is_measured("strides") else []),
         "References",
     ]
 
@@ -108,7 +109,7 @@ def test_a_terminal_gets_colors() -> None:
     [
         (["stride"], "error: Conv2D has no parameter 'stride'; did you mean strides?\n"),
         (["--json", "--markdown"], "error: --json and --markdown cannot be combined\n"),
-        (["strides", "--claims"], "error: --claims covers all parameters; it can only be combined with --markdown\n"),
+        (["strides", "--claims"], "error: --claims covers all parameters; omit the name of one\n"),
     ],
 )
 def test_invalid_input_is_one_line_and_status_2(command: Command, arguments: list[str], message: str) -> None:
@@ -123,6 +124,7 @@ def test_json(command: Command) -> None:
     one = json.loads(command("guide", "strides", "--json").stdout)
     assert one == table[2]
     assert (one["default"], one["required"], one["group"]) == ([1, 1], False, "choose")
+    assert sorted(row["rank"] for row in table) == list(range(1, len(NAMES) + 1))
     assert one["sources"][0]["address"] == "https://arxiv.org/abs/1412.6806"
 
 
@@ -154,19 +156,19 @@ def test_nothing_heavy_is_imported() -> None:
     assert "default: required" in done.stdout
 
 
-def test_a_page_shows_what_was_measured(command: Command) -> None:
-    claim = next(claim for claim in read_measured() if claim.name == "strides")
-    page = " ".join(command("guide", "strides").stdout.split())
-    for row in claim.measurements:
-        numbers = f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f}; {row.seeds} seeds)"
-        assert f"{row.data}: {numbers} points, time x {row.time_ratio:.2f}" in page
-    assert claim.command in page
+def test_the_claims_as_json_have_verdicts_by_data_set(command: Command) -> None:
+    done = command("guide", "--claims", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert {one["name"]: one["verdicts"] for one in found} == {claim.name: claim.verdicts for claim in read_measured()}
 
 
-def test_the_claims_fit_a_terminal(command: Command) -> None:
-    text = command("guide", "--claims", env=os.environ | {"COLUMNS": "80"}).stdout
-    lines = [line for line in text.splitlines() if not line.startswith("  stridednet sweep")]
-    assert _widest("\n".join(lines)) <= 80
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_claims_fit_a_terminal(command: Command, width: int) -> None:
+    text = command("guide", "--claims", env=os.environ | {"COLUMNS": str(width)}).stdout
+    lines = [line for line in text.splitlines() if not re.search("stridednet sweep|[a-z_]+=[^ ]{20}", line)]
+    assert _widest("\n".join(lines)) <= width
+    assert "\x1b" not in text
     for claim in read_measured():
         assert claim.claim in " ".join(text.split())
 

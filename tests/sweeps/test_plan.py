@@ -51,7 +51,7 @@ def test_what_is_wrong_in_a_plan_is_told_in_one_line(tmp_path: Path, text: str, 
     [
         ("strids", r"no sweep plan 'strids': did you mean strides\? Or else give a TOML file or one of activation, .*"),
         ("old/strides.toml", r"no sweep plan 'old/strides.toml': did you mean strides\? .*"),
-        ("none.toml", r"no sweep plan 'none.toml': give a TOML file or one of activation, .*, strides"),
+        ("none.toml", r"no sweep plan 'none.toml': give a TOML file or one of activation, .*, two_small_kernels"),
         (".", r"cannot read the sweep plan .: Is a directory"),
     ],
 )

@@ -9,11 +9,10 @@ from typing import Any
 
 from rich.text import Text
 
-from stridednet.conv2d.parameters import GROUPS, PARAMETERS, REQUIRED, Group, Parameter
+from stridednet.conv2d.parameters import GROUPS, PARAMETERS, REQUIRED, Parameter
 from stridednet.pages import claims as claims_page
+from stridednet.pages import ranking
 
-_NAME_WIDTH = max(len(parameter.name) for parameter in PARAMETERS)
-_DEFAULT_WIDTH = max(len(parameter.default_text) for parameter in PARAMETERS)
 _COMPARE = (
     "Compare with the same command without the `model` setting, and repeat both with `--seed 1` and `--seed 2`: "
     "a single run is not conclusive."
@@ -22,15 +21,19 @@ _COMPARE = (
 
 def as_json(chosen: Parameter | None) -> str:
     """Return JSON: an object for the chosen parameter, or a list of all parameters if it is None."""
-    return json.dumps(_fields(chosen) if chosen else [_fields(each) for each in PARAMETERS], indent=2)
+    ranked = ranking.ranking()
+    found = {one.parameter.name: _fields(one, rank) for rank, one in enumerate(ranked, start=1)}
+    return json.dumps(found[chosen.name] if chosen else [found[each.name] for each in PARAMETERS], indent=2)
 
 
-def _fields(parameter: Parameter) -> dict[str, Any]:
+def _fields(ranked: ranking.Ranked, rank: int) -> dict[str, Any]:
+    parameter = ranked.parameter
     required = parameter.default is REQUIRED
     fields = dataclasses.asdict(parameter)
     fields["default"] = None if required else parameter.default
     fields["sources"] = [{"title": title, "address": address} for title, address in parameter.sources]
-    return {"name": parameter.name, "required": required} | fields
+    measured = {"rank": rank, "measured": ranked.text()}
+    return {"name": parameter.name, "required": required} | measured | fields
 
 
 def _sections(parameter: Parameter) -> Iterator[tuple[str, str | tuple[str, ...]]]:
@@ -44,21 +47,17 @@ def _sections(parameter: Parameter) -> Iterator[tuple[str, str | tuple[str, ...]
     yield "Pitfalls", parameter.traps
 
 
-def _grouped() -> Iterator[tuple[Group, list[Parameter]]]:
-    for group in GROUPS:
-        yield group, [parameter for parameter in PARAMETERS if parameter.group == group]
+def table(width: int) -> Iterator[Text]:
+    """Yield the lines of the table of all parameters, ranked by what was measured.
 
-
-def table() -> Iterator[Text]:
-    """Yield the lines of the table of all parameters, which is 80 columns wide at most."""
-    for group, parameters in _grouped():
-        title, reason = GROUPS[group]
-        yield Text.assemble((title, "bold"), f": {reason}")
-        for parameter in parameters:
-            name, default = f"{parameter.name:{_NAME_WIDTH}}", f"{parameter.default_text:{_DEFAULT_WIDTH}}"
-            yield Text.assemble((name, "cyan"), "  ", (default, "dim"), "  ", parameter.in_short)
-        yield Text()
+    Args:
+        width: Width of the terminal, in characters.
+    """
+    yield from ranking.table(width)
+    yield from _wrapped(ranking.NOTE, min(width, 80), "")
+    yield Text()
     yield Text.assemble("For details of a parameter: ", ("stridednet guide kernel_size", "cyan"))
+    yield Text.assemble("All that was measured:      ", ("stridednet guide --claims", "cyan"))
 
 
 def page(parameter: Parameter, width: int) -> Iterator[Text]:
@@ -72,6 +71,9 @@ def page(parameter: Parameter, width: int) -> Iterator[Text]:
     """
     title, reason = GROUPS[parameter.group]
     yield Text.assemble((parameter.name, "bold cyan"), f"   default: {parameter.default_text}")
+    yield from _heading("Measured")
+    yield from _wrapped(_measured(parameter), width, "  ")
+    yield Text()
     yield Text(f"{title}: {reason}")
     for heading, content in _sections(parameter):
         yield from _heading(heading)
@@ -85,7 +87,7 @@ def page(parameter: Parameter, width: int) -> Iterator[Text]:
         yield from (Text(f"  {line}", style="cyan") for line in parameter.measure)
         yield from _wrapped(_COMPARE, width, "  ")
     if claims_page.is_measured(parameter.name):
-        yield from _heading("Measured results")
+        yield from _heading("The measurements")
         yield from claims_page.lines(parameter.name, width, _wrapped)
     yield from _heading("References")
     for source, address in parameter.sources:
@@ -99,9 +101,14 @@ def claims(width: int) -> Iterator[Text]:
     Args:
         width: Width of the page, in characters.
     """
-    yield Text("The tutorial's claims, measured on CALTECH-101", style="bold")
+    yield Text("Measured: the tutorial's claims about Conv2D, and others", style="bold")
     yield Text()
-    yield from claims_page.lines(None, width, _wrapped)
+    yield from claims_page.page(width, _wrapped)
+
+
+def _measured(parameter: Parameter) -> str:
+    (ranked,) = ranking.ranking([parameter])
+    return ranked.text()
 
 
 def _heading(text: str) -> Iterator[Text]:
@@ -139,12 +146,7 @@ def markdown(chosen: Parameter | None) -> Iterator[str]:
     yield ""
     yield "Which parameters matter, which values to use, and which to keep at their defaults. `stridednet guide NAME`"
     yield "prints a parameter's section in a terminal."
-    for group, parameters in _grouped():
-        title, reason = GROUPS[group]
-        yield from ("", f"**{title}**: {reason}.", "", "| parameter | default | summary |", "|---|---|---|")
-        for parameter in parameters:
-            link = f"[`{parameter.name}`](#{parameter.name})"
-            yield f"| {link} | {_markdown_default(parameter)} | {parameter.in_short} |"
+    yield from ("", "Ranked by what was [measured](claims.md):", "", *ranking.markdown_table(), "", ranking.NOTE)
     for parameter in PARAMETERS:
         yield ""
         yield from _markdown_section(parameter)
@@ -158,6 +160,9 @@ def _markdown_section(parameter: Parameter) -> Iterator[str]:
     yield f"## {parameter.name}"
     yield ""
     title, reason = GROUPS[parameter.group]
+    found = _measured(parameter)
+    yield f"**Measured.** {found}" if claims_page.is_measured(parameter.name) else found
+    yield ""
     yield f"Default: {_markdown_default(parameter)}. {title}: {reason}."
     for heading, content in _sections(parameter):
         if isinstance(content, str):
@@ -168,6 +173,6 @@ def _markdown_section(parameter: Parameter) -> Iterator[str]:
     if parameter.measure:
         yield from ("", f"**Measure its effect.** {_COMPARE}", "", "```sh", *parameter.measure, "```")
     if claims := claims_page.links(parameter.name):
-        yield from ("", f"**Measured results.** {claims}")
+        yield from ("", f"**The measurements.** {claims}")
     yield from ("", "**References.**", "")
     yield from (f"- [{source}]({address})" for source, address in parameter.sources)
