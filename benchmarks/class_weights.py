@@ -8,7 +8,7 @@
 quarter of the pictures of each class for testing, from all subsets together, and trains the recipe `fast` twice on the
 same pictures, with the same seed. Data sets are trees of links in a temporary folder.
 
-The 95% intervals are over seeds and allow for the overlap of their splits (`stridednet.sweeps.statistics`).
+The 95% intervals are over seeds and allow for the overlap of their splits (`corrected_t.py`).
 """
 
 import argparse
@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 import stridednet
+from corrected_t import paired_difference
 from stridednet.machine import device
-from stridednet.sweeps.statistics import paired_difference
 from stridednet.threads import claim_process
 
 FOUR = ("Faces", "Leopards", "Motorbikes", "airplanes")

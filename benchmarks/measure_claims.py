@@ -24,12 +24,11 @@ from stridednet.conv2d.parameters import PARAMETERS
 from stridednet.errors import StridedNetError
 from stridednet.executor.backend import Backend
 from stridednet.machine import device
-from stridednet.sweeps.design import SweepDesign, Until
+from stridednet.sweeps.design import MOST_REPETITIONS, SweepDesign, Until
 from stridednet.sweeps.experiment import run_design
 from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan, builtin_plans
-from stridednet.sweeps.sequential import MOST_REPETITIONS
 from stridednet.sweeps.trial import Outcome, trial_name
 
 PROJECT = Path(__file__).parents[1]
@@ -78,12 +77,16 @@ def plans() -> dict[str, SweepPlan]:
 def data_sets(chosen: argparse.Namespace) -> Iterator[DataSet]:
     """Yield the data sets that the command line names."""
     some = tuple(chosen.plans.split(",")) if chosen.plans else tuple(plans())
+    # What is fastest is measured, and can change between the runs of a sweep that is continued.
+    shared = {"precision": chosen.precision}
     if chosen.caltech101:
-        yield DataSet("four classes", chosen.caltech101, {"data.labels": FOUR}, some)
+        yield DataSet("four classes", chosen.caltech101, {"data.labels": FOUR, **shared}, some)
     if chosen.clothing:
-        yield DataSet("clothing", chosen.clothing, {}, some)
+        yield DataSet("clothing", chosen.clothing, shared, some)
     if chosen.caltech101 and chosen.all_classes:
-        yield DataSet("101 classes", chosen.caltech101, {"image_size": 64}, tuple(chosen.all_classes.split(",")))
+        yield DataSet(
+            "101 classes", chosen.caltech101, {"image_size": 64, **shared}, tuple(chosen.all_classes.split(","))
+        )
 
 
 def measure(
@@ -163,6 +166,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="number of repetitions (default: the plans')")
     parser.add_argument("--folds", type=int, help="number of folds (default: the plans')")
     parser.add_argument("--until", choices=["decided"], help="repeat until each effect is certain")
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the sweeps")
     parser.add_argument("--jobs", type=int, default=1, help="number of trials that run at once")
     parser.add_argument("--out", type=Path, default=Path("runs/claims"), help="folder of the sweeps")
     parser.add_argument("--collect", action="store_true", help="train nothing; take the trials that are in --out")

@@ -59,8 +59,8 @@ def sweep_of(archive: Archive, plan: SweepPlan) -> MeasuredSweep:
     """Return the results of an archive: a measurement for each variant that was trained twice or more."""
     header = archive.header
     outcomes = [one.outcome for one in archive.outcomes]
-    level_after: Callable[[int], float] = level_of_look if header.sequential else lambda _: LEVEL
-    base, *others = compare(header.variants, outcomes, margin=plan.margin, level_after=level_after)
+    level = level_of_look(max(len(header.variants) - 1, 1)) if header.sequential else LEVEL
+    base, *others = compare(header.variants, outcomes, margin=plan.margin, level=level)
     rows = [_measurement(archive, one, plan) for one in others if one.difference is not None and one.count > 1]
     return MeasuredSweep(
         data=header.data,

@@ -1,10 +1,15 @@
 import math
+import sys
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from stridednet.sweeps.statistics import half_width, paired_difference, seeds_to_detect
+from conftest import PROJECT
+
+sys.path.insert(0, str(PROJECT / "benchmarks"))  # programs, not a package
+
+from corrected_t import paired_difference
 
 
 def test_without_overlap_it_is_scipys_paired_t_interval() -> None:
@@ -37,14 +42,6 @@ def test_one_pair_says_nothing_and_no_pair_is_an_error() -> None:
         paired_difference([], [], overlap=0)
     with pytest.raises(ValueError, match="pairs"):
         paired_difference([1.0], [1.0, 2.0], overlap=0)
-
-
-def test_seeds_to_detect_a_point() -> None:
-    assert seeds_to_detect(0.01, 0.005, overlap=0) == 4  # t(0.975, 3) * 0.005 / 2 = 0.0080; with 3 it is 0.0124
-    assert half_width(0.005, 4, overlap=0) <= 0.01 < half_width(0.005, 3, overlap=0)
-    # 1.96 * 0.02 * sqrt(1 / 3) = 0.0226 is the least that any number of seeds can reach.
-    assert seeds_to_detect(0.01, 0.02, overlap=1 / 3) is None
-    assert seeds_to_detect(0.03, 0.02, overlap=1 / 3) is not None
 
 
 def _folds(random: np.random.Generator, count: int, val: int, effect: float) -> tuple[list[float], list[float]]:

@@ -1,6 +1,6 @@
 """Paired differences over repeated splits, with an interval that accounts for the overlap of the splits.
 
-The splits of a sweep overlap, since all are drawn from the same images. Differences between trials therefore vary less
+If each seed draws a val subset of the same images, the splits overlap. Differences between trials therefore vary less
 than they would on independent data, and the usual paired t interval is too narrow. Nadeau and Bengio 2003,
 "Inference for the Generalization Error" (doi:10.1023/A:1024068626366), multiply the variance of the mean,
 ``s**2 / n``, by ``1 + n * n_val / n_train``: the corrected resampled t interval, with ``n - 1`` degrees of freedom.
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVEL = 0.95
-_MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,3 @@ def half_width(deviation: float, count: int, *, overlap: float, comparisons: int
 
     quantile = float(t.ppf(1 - (1 - level) / comparisons / 2, count - 1))
     return quantile * deviation * math.sqrt(1 / count + overlap)
-
-
-def seeds_to_detect(
-    effect: float, deviation: float, *, overlap: float, comparisons: int = 1, level: float = LEVEL
-) -> int | None:
-    """Return the number of seeds for which half the interval's width is at most ``effect``.
-
-    None if there is none: with overlapping splits the width has a lower limit, which only more images reduce.
-    """
-    counts = range(2, _MOST_SEEDS + 1)
-    chosen = {"overlap": overlap, "comparisons": comparisons, "level": level}
-    return next((count for count in counts if half_width(deviation, count, **chosen) <= effect), None)  # type: ignore[arg-type]
