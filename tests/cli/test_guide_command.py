@@ -166,7 +166,8 @@ def test_the_claims_as_json_have_verdicts_by_data_set(command: Command) -> None:
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_claims_fit_a_terminal(command: Command, width: int) -> None:
     text = command("guide", "--claims", env=os.environ | {"COLUMNS": str(width)}).stdout
-    lines = [line for line in text.splitlines() if not re.search("stridednet sweep|[a-z_]+=[^ ]{20}|`[a-z_.]+=[^`]+`", line)]
+    unbroken = "stridednet sweep|[a-z_]+=[^ ]{20}|`[a-z_.]+=[^`]+`"
+    lines = [line for line in text.splitlines() if not re.search(unbroken, line)]
     assert _widest("\n".join(lines)) <= width
     assert "\x1b" not in text
     for claim in read_measured():

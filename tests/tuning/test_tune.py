@@ -92,7 +92,8 @@ def test_a_tuning_writes_its_files(finished: TuneResult) -> None:
     assert found["sentence"] == finished.sentence
     assert f"{finished.sentence}." in (finished.folder / "report.md").read_text()
     assert Recipe(**tomllib.loads((finished.folder / "recipe.toml").read_text())) == finished.recipe
-    assert Run.open(finished.folder / "default").recipe.replace({"epochs": 4, "validation_freq": "auto"}) == finished.base
+    unsized = {"epochs": 4, "validation_freq": "auto"}
+    assert Run.open(finished.folder / "default").recipe.replace(unsized) == finished.base
     candidates = {one["name"]: one for one in found["candidates"]}
     assert next(iter(candidates)) == "base"
     assert all(one["rounds"] for one in candidates.values())
