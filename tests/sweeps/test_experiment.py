@@ -10,6 +10,7 @@ from PIL import Image
 
 from conftest import copy_digits
 from stridednet.errors import FigureError, InputError, RecipeError
+from stridednet.recipe import Recipe
 from stridednet.sweeps.claims import verdict
 from stridednet.sweeps.experiment import SweepResult, run_plan, sweep
 from stridednet.sweeps.observer import SweepObserver
@@ -186,6 +187,15 @@ def test_a_trial_of_a_sweep_around_another_base_is_named_anew(finished: SweepRes
     assert found is not None
     assert mirrored is not None
     assert found.mean == pytest.approx(-mirrored.mean)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_sweep_that_is_continued_keeps_its_precision(pictures: Path, tmp_path: Path, precision: str) -> None:
+    # Which one is faster is measured, and can be another one if the machine is busy.
+    (tmp_path / "base.toml").write_text(Recipe().replace({"precision": precision}).to_toml())
+    settings, runner = SMALL | {"epochs": 1, "precision": "auto"}, Keeping()
+    sweep(pictures, ["model.stem_kernel=3"], seeds=1, folds=2, settings=settings, out=tmp_path, runner=runner)
+    assert {trial.recipe.precision for trial in runner.trials} == {precision}
 
 
 def test_a_plan_is_run_and_its_claim_judged(pictures: Path, tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 from stridednet.data.archive import dataset_name
 from stridednet.data.scan import results_inside
 from stridednet.environment import check_keras
-from stridednet.errors import FigureError
+from stridednet.errors import FigureError, InputError
 from stridednet.executor.backend import Backend
 from stridednet.lock import locked
 from stridednet.models.catalogue import check_model
-from stridednet.recipe import Recipe
-from stridednet.storage import check_writable, user_path
+from stridednet.recipe import Recipe, load_recipe
+from stridednet.settings import Precision
+from stridednet.storage import check_writable, user_path, write_text
 from stridednet.sweeps.axes import text_of
 from stridednet.sweeps.budget import Budget, forecast
 from stridednet.sweeps.claims import Verdict, verdict
@@ -33,6 +34,7 @@ from stridednet.sweeps.trial import Outcome
 from stridednet.sweeps.trial_store import TrialStore
 
 SWEEPS = Path("runs/sweep")
+_BASE = "base.toml"
 
 
 @dataclass(frozen=True)
@@ -231,19 +233,30 @@ def run_design(
     backend = Backend.choose(design.base.precision)
     if backend.problem:
         observer.on_message(backend.problem)
+    folder = user_path(out, "out") if out is not None else SWEEPS / _name(design)
+    if design.base.precision == "auto":
+        backend = Backend.choose(_earlier_precision(folder) or backend.precision)
     # The concrete precision can change which values differ from the base.
     design = design.around(design.base.replace({"precision": backend.precision}))
     for variant in design.variants:
         check_model(variant.recipe(design.base).model)
-    folder = user_path(out, "out") if out is not None else SWEEPS / _name(design)
     check_writable(folder, "choose another folder with `out`")
     warning = results_inside(design.base.data.dataset, folder)
     if warning:
         observer.on_message(warning)
     with chosen as running, locked(folder, "sweep"):  # before the data is prepared, which can take minutes
+        write_text(folder / _BASE, design.base.to_toml())
         schedule = Schedule(design, Folds(observer.on_message), observer.on_message)
         _run_rounds(schedule, TrialStore(folder), running, clock, observer, design)
         return _written(design, schedule, folder, backend.device.type)
+
+
+def _earlier_precision(folder: Path) -> Precision | None:
+    """Return the precision of an earlier call: which one is faster is measured, and changes while a machine is busy."""
+    try:
+        return load_recipe(folder / _BASE)[0].precision
+    except InputError:  # there is no such file, or it is of another version
+        return None
 
 
 def _run_rounds(

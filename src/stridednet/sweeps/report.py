@@ -30,7 +30,7 @@ def write_report(
     verdicts: Mapping[str, Verdict],
     device_kind: str = "cpu",
 ) -> list[str]:
-    """Write ``base.toml``, ``trials.csv``, ``comparison.csv``, ``comparison.json``, ``report.md`` and the figures.
+    """Write ``trials.csv``, ``comparison.csv``, ``comparison.json``, ``report.md`` and the figures.
 
     Args:
         folder: The sweep's folder.
@@ -50,7 +50,6 @@ def write_report(
     fields = [field.name for field in dataclasses.fields(Outcome) if field.name != "pictures"]
     rows = [[_cell(getattr(outcome, name)) for name in fields] for outcome in outcomes]
     table = [_numbers(comparison) for comparison in comparisons]
-    write_text(folder / "base.toml", design.base.to_toml())
     write_text(folder / "trials.csv", csv_text(fields, rows))
     write_text(
         folder / "comparison.csv", csv_text(table[0], [[_cell(value) for value in row.values()] for row in table])
