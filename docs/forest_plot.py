@@ -83,10 +83,11 @@ def draw(rows: Sequence[ForestRow], theme: Theme, path: Path) -> None:
         _time_axis(time, rows)
         accuracy.set_yticks(places, labels)
         accuracy.set_ylim(places[-1] + 0.3, places[0] - 0.3)
-        first_uncertain = [place for place, row in zip(places, rows, strict=True) if importance(row.measurements)[0]]
-        if first_uncertain and first_uncertain[0] != places[0]:
+        certain = sum(not importance(row.measurements)[0] for row in rows)  # they come first
+        if 0 < certain < len(rows):
+            between = (places[certain - 1] + places[certain]) / 2
             for axes in (accuracy, time):
-                axes.axhline(first_uncertain[0] - 0.27, color=theme.faint, linewidth=0.8, linestyle=(0, (4, 3)))
+                axes.axhline(between, color=theme.faint, linewidth=0.8, linestyle=(0, (4, 3)))
         accuracy.set_title("accuracy: difference in points, 95% interval", fontsize=9, color=theme.ink)
         time.set_title("training time: ratio", fontsize=9, color=theme.ink)
         figure.legend(
