@@ -57,7 +57,7 @@ class Budget:
 
 
 def forecast(comparisons: Sequence[Comparison], repetitions: float, most: int, folds: int) -> str:
-    """Return a line that says what a number of repetitions can resolve.
+    """Return a line that says what a number of repetitions can resolve, as a cautious estimate.
 
     Args:
         comparisons: Those of a pilot; the base first.
@@ -76,4 +76,4 @@ def forecast(comparisons: Sequence[Comparison], repetitions: float, most: int, f
     low, high = points(halves[0]), points(halves[-1])
     size = low if low == high else f"{low} to {high}"
     enough = f"{number} repetition{'s' if number > 1 else ''}"
-    return f"the budget is enough for about {enough}, which can resolve differences of {size} points"
+    return f"the budget is enough for about {enough}, which can resolve differences of {size} points or less"
