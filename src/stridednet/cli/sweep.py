@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stridednet.cli.data_options import Exclude, Labels, LabelsFrom, SkipEmpty, data_settings
 from stridednet.cli.duration import parse_duration
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
@@ -80,29 +81,10 @@ def sweep_command(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the base.")
     ] = None,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="A,B,...",
-            help="Classes to use, separated by commas; a name with a comma is put in double quotes. Can be repeated. "
-            "[default: all]",
-        ),
-    ] = None,
-    labels_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="name|FILE.csv[:FILES,LABELS]",
-            help="Read labels from file names (cat.12.jpg is a cat), or from a CSV file, optionally with the names of "
-            "its columns. [default: from folders]",
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Files and folders to ignore, such as '*_thumb.jpg'. Can be repeated."),
-    ] = None,
-    skip_empty: Annotated[
-        bool, typer.Option("--skip-empty", help="Leave out classes that have no training pictures.")
-    ] = False,
+    labels: Labels = None,
+    labels_from: LabelsFrom = None,
+    exclude: Exclude = None,
+    skip_empty: SkipEmpty = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -118,7 +100,6 @@ def sweep_command(
 
     To continue an interrupted sweep, run the same command again. The test subset is not used.
     """
-    from stridednet.cli.train import data_settings
     from stridednet.recipe import parse_override
     from stridednet.sweeps.design import DEFAULT_FOLDS, DEFAULT_RECIPE, design_sweep
     from stridednet.sweeps.effect import MARGIN

@@ -1,12 +1,11 @@
 """``stridednet train``."""
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stridednet.cli.data_options import Exclude, Labels, LabelsFrom, SkipEmpty, data_settings
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
 from stridednet.cli.trust import TrustedFiles, trusted
@@ -38,29 +37,10 @@ def train_command(
             "--plot", "-p", parser=path_option, metavar="FILE", help="Additional file for the figure, such as plot.png."
         ),
     ] = None,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="A,B,...",
-            help="Classes to use, separated by commas; a name with a comma is put in double quotes. Can be repeated. "
-            "[default: all]",
-        ),
-    ] = None,
-    labels_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="name|FILE.csv[:FILES,LABELS]",
-            help="Read labels from file names (cat.12.jpg is a cat), or from a CSV file, optionally with the names of "
-            "its columns. [default: from folders]",
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Files and folders to ignore, such as '*_thumb.jpg'. Can be repeated."),
-    ] = None,
-    skip_empty: Annotated[
-        bool, typer.Option("--skip-empty", help="Leave out classes that have no training pictures.")
-    ] = False,
+    labels: Labels = None,
+    labels_from: LabelsFrom = None,
+    exclude: Exclude = None,
+    skip_empty: SkipEmpty = False,
     recipe: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Name of a recipe, or a TOML file. [default: auto]")
     ] = None,
@@ -204,47 +184,3 @@ def _protocol(text: str) -> tuple[int, int]:
     if not slash or not train.isdecimal() or not test.isdecimal() or int(train) == 0:
         raise InputError(f"--protocol: expected N/M, such as 30/50. Received: {text!r}")
     return int(train), int(test)
-
-
-def data_settings(
-    labels: Sequence[str] | None, labels_from: str | None, exclude: Sequence[str] | None, *, skip_empty: bool
-) -> dict[str, Any]:
-    """Return the settings of options that `train` and `sweep` have in common; None for those that are not given.
-
-    Raises:
-        InputError: An option has no value.
-    """
-    if labels_from is not None and not labels_from.strip():
-        raise InputError(f"--labels-from: expected 'name' or a CSV file. Received: {labels_from!r}")
-    return {
-        "data.labels": None if labels is None else tuple(name for text in labels for name in names_of(text)),
-        "data.labels_from": None if labels_from is None else _with_absolute_path(labels_from),
-        "data.exclude": tuple(exclude) if exclude else None,
-        "data.skip_empty": skip_empty or None,
-    }
-
-
-def names_of(text: str) -> tuple[str, ...]:
-    """Parse a value of --labels: names separated by commas, as a line of CSV.
-
-    >>> names_of('cat, "salt, pepper"," leading space"')
-    ('cat', 'salt, pepper', ' leading space')
-
-    Raises:
-        InputError: There are no names.
-    """
-    fields = re.findall(r'\s*(?:"((?:[^"]|"")*)"\s*|([^,]*))(?:,|$)', text)
-    names = tuple(quoted.replace('""', '"') or plain.strip() for quoted, plain in fields)
-    names = tuple(name for name in names if name)
-    if not names:
-        raise InputError(f"--labels: expected names separated by commas. Received: {text!r}")
-    return names
-
-
-def _with_absolute_path(labels_from: str) -> str:
-    """Return the value of --labels-from with the path of a file in the current folder as an absolute path."""
-    for text, columns in ((labels_from, ""), labels_from.rpartition(":")[::2]):
-        path = Path(text).expanduser()
-        if text and path.is_file():
-            return f"{path.resolve()}:{columns}" if columns else str(path.resolve())
-    return labels_from

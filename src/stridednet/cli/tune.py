@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stridednet.cli.data_options import Exclude, Labels, LabelsFrom, SkipEmpty, data_settings
 from stridednet.cli.duration import parse_duration
 from stridednet.cli.json_output import only_json_on_stdout, print_json
 from stridednet.cli.paths import path_option
@@ -32,29 +33,10 @@ def tune_command(
             "--set", metavar="KEY=VALUE", help="A setting that has this value and is not changed. Can be repeated."
         ),
     ] = None,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="A,B,...",
-            help="Classes to use, separated by commas; a name with a comma is put in double quotes. Can be repeated. "
-            "[default: all]",
-        ),
-    ] = None,
-    labels_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="name|FILE.csv[:FILES,LABELS]",
-            help="Read labels from file names (cat.12.jpg is a cat), or from a CSV file, optionally with the names of "
-            "its columns. [default: from folders]",
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Files and folders to ignore, such as '*_thumb.jpg'. Can be repeated."),
-    ] = None,
-    skip_empty: Annotated[
-        bool, typer.Option("--skip-empty", help="Leave out classes that have no training pictures.")
-    ] = False,
+    labels: Labels = None,
+    labels_from: LabelsFrom = None,
+    exclude: Exclude = None,
+    skip_empty: SkipEmpty = False,
     seed: Annotated[int | None, typer.Option(help="Random seed for the folds and all trainings. [default: 0]")] = None,
     jobs: Annotated[int, typer.Option(help="Short trainings that run at once, each on its share of the cores.")] = 1,
     out: Annotated[
@@ -69,7 +51,6 @@ def tune_command(
     choice, trains it and the default, and compares them on test. To continue after an interruption, run the same
     command again.
     """
-    from stridednet.cli.train import data_settings
     from stridednet.recipe import parse_override
     from stridednet.tuning.request import make_request
 

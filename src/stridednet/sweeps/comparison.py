@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stridednet.sweeps.axes import Variant, text_of
-from stridednet.sweeps.effect import MARGIN, Effect, effect, effect_text, points
+from stridednet.sweeps.effect import MARGIN, Effect, effect, effect_text, margin_text, points
 from stridednet.sweeps.out_of_fold import LEVEL, Difference, PairedFold, out_of_fold_difference
 from stridednet.sweeps.picture_results import PictureResults
 from stridednet.sweeps.trial import Outcome
@@ -72,7 +72,7 @@ class Comparison:
         """Return what it would take to decide, if nothing is decided."""
         if self.effect != "undecided":
             return ""
-        size = f"{points(self.margin)} point{'' if self.margin == MARGIN else 's'}"
+        size = margin_text(self.margin)
         if self.repetitions is None:
             return f", and no number of repetitions can resolve {size} with these pictures"
         return f", and resolving {size} takes about {self.repetitions} repetitions"

@@ -41,7 +41,16 @@ def effect_text(name: Effect, margin: float) -> str:
     >>> effect_text("same", 0.01), effect_text("same", 0.02), effect_text("higher", 0.01)
     ('same within 1 point', 'same within 2 points', 'higher')
     """
-    return f"same within {points(margin)} point{'' if margin == MARGIN else 's'}" if name == "same" else name
+    return f"same within {margin_text(margin)}" if name == "same" else name
+
+
+def margin_text(margin: float) -> str:
+    """Return a margin in words.
+
+    >>> margin_text(0.01), margin_text(0.005)
+    ('1 point', '0.5 points')
+    """
+    return f"{points(margin)} point{'' if margin == MARGIN else 's'}"
 
 
 def points(share: float, *, sign: bool = False) -> str:

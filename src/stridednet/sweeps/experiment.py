@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from stridednet.sweeps.folds import Folds
 from stridednet.sweeps.observer import SweepObserver
 from stridednet.sweeps.plan import SweepPlan
 from stridednet.sweeps.report import write_report
-from stridednet.sweeps.runner import InTurn, Runner
+from stridednet.sweeps.runner import Runner
 from stridednet.sweeps.schedule import Schedule
-from stridednet.sweeps.side_by_side import SideBySide
+from stridednet.sweeps.side_by_side import runner_of
 from stridednet.sweeps.trial import Outcome
 from stridednet.sweeps.trial_store import TrialStore
 
@@ -224,8 +224,7 @@ def run_design(
 ) -> SweepResult:
     """Train what a design describes, and write the sweep's folder; arguments and errors as in `sweep`."""
     observer = observer or SweepObserver()
-    chosen: AbstractContextManager[Runner]
-    chosen = nullcontext(runner or InTurn()) if runner is not None or jobs == 1 else SideBySide(jobs)
+    chosen = runner_of(jobs) if runner is None else nullcontext(runner)
     clock = Budget(design.budget, jobs)
     for message in design.messages:
         observer.on_message(message)
@@ -255,7 +254,7 @@ def _earlier_precision(folder: Path) -> Precision | None:
     """Return the precision of an earlier call: which one is faster is measured, and changes while a machine is busy."""
     try:
         return load_recipe(folder / _BASE)[0].precision
-    except InputError:  # there is no such file, or it is of another version
+    except InputError:  # this is the first call, or the file is of another version
         return None
 
 

@@ -47,7 +47,8 @@ class Schedule:
         for number in repetitions:
             yield list(self._repetition(number, [base, *others]))
             if number + 1 in LOOKS:
-                others = [variant for variant in others if not self._settled(variant)]
+                found = {one.variant.name: one for one in self.comparisons()}
+                others = [variant for variant in others if not self._settled(found[variant.name])]
             if not others:
                 return
 
@@ -64,16 +65,16 @@ class Schedule:
                 data = self._prepared.of(recipe, fold)
                 yield Trial(variant, fold, recipe.sized(len(data.split.train), len(data.labels)), data)
 
-    def _settled(self, variant: Variant) -> bool:
-        found = next(one for one in self.comparisons() if one.variant == variant)
+    def _settled(self, found: Comparison) -> bool:
+        name = found.variant.name
         if found.difference is None:
             return bool(found.failures)  # each repetition would fail again
         if found.effect != "undecided":
-            self._say(f"{variant.name}: {effect_text(found.effect, self._design.margin)}; {found.count} trials")
+            self._say(f"{name}: {effect_text(found.effect, self._design.margin)}; {found.count} trials")
             return True
         if can_decide(found.difference, self._design):
             return False
-        self._say(f"{variant.name}: further repetitions would not decide; {found.count} trials")
+        self._say(f"{name}: further repetitions would not decide; {found.count} trials")
         return True
 
 

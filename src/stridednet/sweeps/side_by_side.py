@@ -8,15 +8,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Self
 
 from stridednet.errors import InputError
 from stridednet.machine import cores_of_this_process
+from stridednet.sweeps.runner import InTurn, Runner
 from stridednet.sweeps.trial import Outcome, Trial
 from stridednet.sweeps.worker import request
+
+
+def runner_of(jobs: int) -> AbstractContextManager[Runner]:
+    """Return what runs trials, ``jobs`` at once, until the ``with`` block of it ends.
+
+    Raises:
+        InputError: ``jobs`` is less than 1, or greater than the number of cores.
+    """
+    return nullcontext(InTurn()) if jobs == 1 else SideBySide(jobs)
 
 
 class SideBySide:

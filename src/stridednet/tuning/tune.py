@@ -2,8 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,8 +24,7 @@ from stridednet.recipe import Recipe
 from stridednet.storage import check_writable, user_path
 from stridednet.sweeps.axes import Variant
 from stridednet.sweeps.comparison import compare
-from stridednet.sweeps.runner import InTurn, Runner
-from stridednet.sweeps.side_by_side import SideBySide
+from stridednet.sweeps.side_by_side import runner_of
 from stridednet.sweeps.trial import Outcome
 from stridednet.sweeps.trial_store import TrialStore
 from stridednet.tuning.changes import changes_of
@@ -113,19 +111,10 @@ def run_tuning(
     warning = results_inside(request.recipe.data.dataset, folder)
     if warning:
         observer.on_message(warning)
-    with _runner(jobs) as runner, locked(folder, "tuning"):
+    with runner_of(jobs) as runner, locked(folder, "tuning"):
         record = Record(folder, content)
         trainings = Trainings(TrialStore(folder), runner, clock, observer)
         return _Tuning(request, backend, folder, record, trainings, clock, observer).finish()
-
-
-@contextmanager
-def _runner(jobs: int) -> Iterator[Runner]:
-    if jobs == 1:
-        yield InTurn()
-        return
-    with SideBySide(jobs) as several:
-        yield several
 
 
 @dataclass(frozen=True)
