@@ -44,14 +44,21 @@ def draw_accuracy(comparisons: Sequence[Comparison], path: Path) -> None:
     left, right = axes.get_xlim()
     axes.set_xlim(min(left, -1.2 * margin), max(right, 1.2 * margin))
     axes.grid(axis="x", alpha=0.3)
-    figure.supxlabel("difference in accuracy from the base, in points (simultaneous 95% intervals)", fontsize="medium")
     present = [name for name in _EFFECTS if name in {comparison.effect for comparison in comparisons[1:]}]
     handles = [
         Line2D([], [], color=_EFFECTS[name], marker="o", label=effect_text(name, comparisons[0].margin))
         for name in present
     ]
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+    # The label of the axis is the legend's title: a label of the figure would lie below the legend.
+    figure.legend(
+        handles=handles,
+        title="difference in accuracy from the base, in points (simultaneous 95% intervals)",
+        loc="outside lower center",
+        ncols=max(len(handles), 1),
+        fontsize=8,
+        title_fontsize="medium",
+        frameon=False,
+    )
     figure.suptitle(f"Base: {comparisons[0].accuracy:.3f}", fontsize="medium")
     figure.savefig(path, format="png", dpi=120)
 

@@ -33,10 +33,14 @@ def draw_screening(rounds: Sequence[Round], path: Path) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.1, y=0.05)
     axes.grid(alpha=0.3)
-    figure.supxlabel(
-        "difference in accuracy from the default, in points (one training for each fold)", fontsize="medium"
+    figure.legend(
+        title="difference in accuracy from the default, in points (one training for each fold)",
+        loc="outside lower center",
+        ncols=len(rounds),
+        fontsize=8,
+        title_fontsize="medium",
+        frameon=False,
     )
-    figure.legend(loc="outside lower center", ncols=len(rounds), fontsize=8)
     figure.savefig(path, format="png", dpi=120)
 
 
